@@ -5,7 +5,13 @@
 # libraries it really uses (--as-needed): they are most of the resident memory.
 
 BUILD   ?= build
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+# V=1 shows the commands.
+ifneq ($(V),1)
+Q := @
+endif
 OPT     ?= -O2 -g
 SAN     ?=
 DESTDIR ?=
@@ -65,19 +71,22 @@ $(LIB): $(LIB_OBJ)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 define controller-rule
 $(BUILD)/bin/$(1): $(call obj-of,$(1)) $(LIB)
 	@mkdir -p $$(@D)
-	$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LDLIBS)
+	@echo "  LINK  $$@"
+	$(Q)$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LDLIBS)
 endef
 $(foreach c,$(CONTROLLERS),$(eval $(call controller-rule,$(c))))
 
 define test-prog-rule
 $(BUILD)/bin/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard test/$(1)/*.c)) $(HARNESS) $(LIB)
 	@mkdir -p $$(@D)
-	$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LDLIBS)
+	@echo "  LINK  $$@"
+	$(Q)$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LDLIBS)
 endef
 $(foreach p,$(TEST_PROGS),$(eval $(call test-prog-rule,$(p))))
 
@@ -87,11 +96,13 @@ $(foreach p,$(TEST_PROGS),$(eval $(call test-prog-rule,$(p))))
 unit-extra = $(if $(wildcard $(1)/main.c),$(call lib-of,$(1)))
 $(UNIT_BIN): $(BUILD)/test/%: $(BUILD)/obj/test/unit/%.o $$(call unit-extra,$$(patsubst %/,%,$$(dir $$*))) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
 
 $(INTEGRATION_BIN): $(BUILD)/test/integration/%: $(BUILD)/obj/test/integration/%.o $(HARNESS) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
 
 -include test/rules.mk
 
