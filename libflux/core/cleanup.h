@@ -5,6 +5,7 @@
 #ifndef FX_CORE_CLEANUP_H
 #define FX_CORE_CLEANUP_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
