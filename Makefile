@@ -60,7 +60,7 @@ INTEGRATION_BIN := $(INTEGRATION_SRC:test/integration/%.c=$(BUILD)/test/integrat
 .PHONY: all help clean deps install format lint
 .DEFAULT_GOAL := all
 
-all: $(BINS) $(TEST_BINS) ## build the controllers and the test programs (default)
+all: $(LIB) $(BINS) $(TEST_BINS) ## build the controllers and the test programs (default)
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-zA-Z_-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
