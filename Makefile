@@ -93,7 +93,7 @@ $(foreach p,$(TEST_PROGS),$(eval $(call test-prog-rule,$(p))))
 # A unit test lies in test/unit/MODULE/; tests of a controller's own files lie in
 # test/unit/source-controller/ and so on and are linked with that controller's objects.
 .SECONDEXPANSION:
-unit-extra = $(if $(wildcard $(1)/main.c),$(call lib-of,$(1)))
+unit-extra = $(if $(wildcard $(1)/*.c),$(call lib-of,$(1)))
 $(UNIT_BIN): $(BUILD)/test/%: $(BUILD)/obj/test/unit/%.o $$(call unit-extra,$$(patsubst %/,%,$$(dir $$*))) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
