@@ -49,12 +49,13 @@ void fx_options_init(struct fx_options *options, int64_t default_concurrent);
 void fx_options_flags(struct fx_options *options, struct fx_flag table[FX_OPTIONS_FLAGS_MAX]);
 
 /* Checks of section 13.4 that do not need the cluster, and the feature gates (set in gates). */
-int fx_options_validate(const struct fx_options *options, struct fx_gate *gates, struct fx_error *err) fx_must_use;
+int fx_options_validate(
+        const struct fx_options *options, struct fx_gate *gates, struct fx_error *err) fx_must_use;
 
 /* Everything before the manager starts: parses argv against the shared and the own flags, sets
  * up logging, validates. Prints usage or the error itself. Returns -1 to go on, else the exit
  * code of the program (0 after --help, 1 bad value, 2 unknown flag). */
 int fx_options_start(struct fx_options *options, const char *program, int argc, char **argv,
-	const struct fx_flag *own, struct fx_gate *gates);
+        const struct fx_flag *own, struct fx_gate *gates);
 
 #endif

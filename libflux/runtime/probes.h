@@ -13,7 +13,7 @@
 
 /* Starts the metrics server on address; metrics is borrowed for its life. */
 int fx_metrics_server_new(const char *address, struct fx_metrics *metrics, struct fx_server **out,
-	struct fx_error *err) fx_must_use;
+        struct fx_error *err) fx_must_use;
 
 /* Starts the probe server on address. */
 int fx_probe_server_new(const char *address, struct fx_server **out, struct fx_error *err) fx_must_use;
