@@ -102,6 +102,17 @@ int fx_reconcile_add_finalizer(
 int fx_reconcile_remove_finalizer(
         struct fx_reconcile *run, const char *finalizer, struct fx_error *err) fx_must_use;
 
+/* The object's place in the API; the manager name of our writes; both borrow from the run. */
+struct fx_kube_path fx_reconcile_path(const struct fx_reconcile *run, const char *subresource);
+const char *fx_reconcile_field_manager(const struct fx_reconcile *run);
+
+/* What the server answered to a write of the object: becomes run->object (reference taken) and what
+ * later runs see. */
+void fx_reconcile_replace(struct fx_reconcile *run, json_t *object);
+
+/* Borrowed. */
+const struct fx_controller_options *fx_controller_options_of(const struct fx_controller *controller);
+
 /* A deep copy of the object's status ({} when there is none) with a `conditions` array in it: what a run
  * changes and then writes. New reference, NULL without memory. */
 json_t *fx_reconcile_copy_status(const struct fx_reconcile *run);

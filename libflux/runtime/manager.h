@@ -79,6 +79,10 @@ int fx_manager_run(struct fx_manager *manager, struct fx_error *err) fx_must_use
 /* Frees everything. Accepts a zeroed or half-made manager. */
 void fx_manager_release(struct fx_manager *manager);
 
+/* The families that the manager's controllers share; borrowed. For controllers. */
+struct fx_controller_families;
+struct fx_controller_families *fx_manager_families(struct fx_manager *manager);
+
 /* [any] Starts the stop as a signal would; lost leadership and fatal errors use it. */
 void fx_manager_stop(struct fx_manager *manager, const char *reason);
 

@@ -18,8 +18,8 @@ static void serve_metrics(void *arg, struct fx_server_request *request)
 		fx_server_reply(request, 200, METRICS_TYPE, fx_buf_str(&out), out.len);
 }
 
-int fx_metrics_server_new(const char *address, struct fx_metrics *metrics, struct fx_server **out,
-	struct fx_error *err)
+int fx_metrics_server_new(
+        const char *address, struct fx_metrics *metrics, struct fx_server **out, struct fx_error *err)
 {
 	struct fx_server_options options = {.listen = address, .handle = serve_metrics, .arg = metrics};
 	int rc = fx_server_new(&options, out, err);
@@ -33,7 +33,7 @@ static const char *probe_of(const char *path, const char **out_rest)
 	for (size_t i = 0; i < FX_COUNT(probes); i++) {
 		size_t len = strlen(probes[i]);
 		if (path[0] == '/' && strncmp(path + 1, probes[i], len) == 0 &&
-			(path[1 + len] == '\0' || path[1 + len] == '/')) {
+		        (path[1 + len] == '\0' || path[1 + len] == '/')) {
 			*out_rest = path + 1 + len;
 			return probes[i];
 		}
