@@ -1,10 +1,28 @@
 # The targets that run things: tests, sanitizers, benchmarks, the demo.
-.PHONY: test test-unit test-cluster test-integration conformance sanitize bench features demo
+.PHONY: test test-unit test-unit-threads test-cluster test-integration conformance sanitize bench features demo
 
 test-unit: $(UNIT_BIN) ## build and run the unit tests
 	@test/ci/run-tests.sh $(UNIT_BIN)
 
 unit-bins: $(UNIT_BIN)
+
+# Those whose code runs on several threads.
+test-unit-threads: $(filter $(addprefix $(BUILD)/test/,core/% net/% kube/% runtime/% artifact/%),$(UNIT_BIN))
+	@test/ci/run-tests.sh $^
+
+test: deps ## install what is missing, build, run all tests
+	@MAKE="$(MAKE)" test/ci/test.sh $(BUILD)
+
+# Each program starts the servers it needs; FX_TEST_API says which API server that is.
+test-integration: all $(INTEGRATION_BIN) ## run the integration tests on the embedded API server
+	@FX_TEST_API=embedded FX_BUILD=$(abspath $(BUILD)) test/ci/run-tests.sh $(INTEGRATION_BIN)
+
+test-cluster: all $(INTEGRATION_BIN) ## run the integration tests on a real kube-apiserver
+	@FX_TEST_API=real FX_BUILD=$(abspath $(BUILD)) test/ci/run-tests.sh $(INTEGRATION_BIN)
+
+sanitize: ## unit and integration tests under the address, undefined and thread sanitizers
+	@$(MAKE) BUILD=$(BUILD)/asan SAN=-fsanitize=address,undefined OPT="-O1 -g" test-unit test-integration
+	@$(MAKE) BUILD=$(BUILD)/tsan SAN=-fsanitize=thread OPT="-O1 -g" test-unit-threads test-integration
 
 features: ## count the feature rows by state; fails when a test named there does not exist
 	@test/ci/features.sh
