@@ -90,6 +90,9 @@ $(BUILD)/bin/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard test/$(1)/*.c)) $(
 endef
 $(foreach p,$(TEST_PROGS),$(eval $(call test-prog-rule,$(p))))
 
+# It also answers for parts that belong to one controller.
+$(BUILD)/bin/conformance-eval: $(BUILD)/obj/kustomize-controller/envsubst.o $(BUILD)/obj/kustomize-controller/envsubst_ops.o
+
 # A unit test lies in test/unit/MODULE/; tests of a controller's own files lie in
 # test/unit/source-controller/ and so on and are linked with that controller's objects.
 .SECONDEXPANSION:

@@ -13,6 +13,7 @@
 /* Answers one case (borrowed). *out: a new reference, the value of "out". An error becomes "err". */
 typedef int fx_eval_fn(const json_t *input, json_t **out, struct fx_error *err);
 
+fx_eval_fn fx_eval_envsubst;
 fx_eval_fn fx_eval_semver;
 fx_eval_fn fx_eval_sourceignore;
 

@@ -6,6 +6,7 @@ static const struct {
 	const char *name;
 	fx_eval_fn *fn;
 } kinds[] = {
+        {"envsubst", fx_eval_envsubst},
         {"semver", fx_eval_semver},
         {"sourceignore", fx_eval_sourceignore},
 };
