@@ -53,8 +53,9 @@ void fx_json_append(struct fx_buf *buf, const json_t *value, bool sorted);
 /* The same as a C string owned by the caller (free(3)); NULL without memory. */
 char *fx_json_text(const json_t *value, size_t *out_len) fx_must_use;
 
-/* Equality as the API machinery means it: null, an absent key, {} and [] are the same; numbers are
- * compared by value. NULL stands for absent. */
+/* Equality as the API machinery means it (Semantic.DeepEqual): null, {} and [] are the same value,
+ * but a key must be there on both sides (`podSelector: {}` says something); numbers are compared by
+ * value. NULL is the same as null. */
 bool fx_json_equal_loose(const json_t *a, const json_t *b);
 
 #endif
