@@ -43,7 +43,8 @@ static bool is_space(char c)
 
 static int too_long(struct fx_error *err)
 {
-	return fx_fail(err, FX_E_LIMIT, "a JSON value of the answer is larger than %d bytes", FX_JSON_SPLIT_ITEM_MAX);
+	return fx_fail(err, FX_E_LIMIT, "a JSON value of the answer is larger than %d bytes",
+	        FX_JSON_SPLIT_ITEM_MAX);
 }
 
 static int malformed(struct fx_error *err)
