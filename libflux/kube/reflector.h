@@ -51,9 +51,9 @@ struct fx_reflector_options {
 	/* Makes the record of an object (borrowed). NULL: the object is not kept, as if it were not there. */
 	void *(*pack)(void *arg, const json_t *object);
 	void (*free_record)(void *arg, void *record); /* NULL: free(3) */
-	/* [loop] After the image has changed. May be NULL. Must not free the reflector. */
+	/* [loop] After the image has changed. May be NULL. Must not stop or free the reflector. */
 	void (*on_change)(void *arg, const struct fx_reflector_event *event);
-	/* [loop] After the first complete list; also on_error's end. May be NULL. */
+	/* [loop] After the first complete list; may stop the reflector. May be NULL. */
 	void (*on_synced)(void *arg);
 	/* [loop] Each failure that is followed by a pause, FORBIDDEN and NOT_FOUND among them (the
 	 * reflector goes on trying; its owner may stop it). err borrowed. May be NULL. */
