@@ -1,5 +1,5 @@
 # The targets that run things: tests, sanitizers, benchmarks, the demo.
-.PHONY: test test-unit test-unit-threads test-cluster test-integration conformance sanitize bench features demo
+.PHONY: test test-unit test-unit-threads test-cluster test-integration test-manifests conformance sanitize bench features demo
 
 test-unit: $(UNIT_BIN) ## build and run the unit tests
 	@test/ci/run-tests.sh $(UNIT_BIN)
@@ -19,6 +19,10 @@ test-integration: all $(INTEGRATION_BIN) ## run the integration tests on the emb
 
 test-cluster: all $(INTEGRATION_BIN) ## run the integration tests on a real kube-apiserver
 	@FX_TEST_API=real FX_BUILD=$(abspath $(BUILD)) test/ci/run-tests.sh $(INTEGRATION_BIN)
+
+test-manifests: ## what manifests/ installs, and what its kinds accept and refuse, on a real kube-apiserver
+	@test/manifests/run.sh
+	@test/crds/run.sh
 
 sanitize: ## unit and integration tests under the address, undefined and thread sanitizers
 	@$(MAKE) BUILD=$(BUILD)/asan SAN=-fsanitize=address,undefined OPT="-O1 -g" test-unit test-integration

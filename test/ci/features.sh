@@ -52,7 +52,7 @@ NR > 1 {
 }
 END {
 	name["RT"] = "runtime"; name["SRC"] = "source-controller"; name["KC"] = "kustomize-controller"
-	name["KE"] = "kustomize engine"; name["HE"] = "helm engine"; name["HC"] = "helm-controller"
+	name["KUST"] = "kustomize engine"; name["HE"] = "helm engine"; name["HC"] = "helm-controller"; name["IB"] = "install and bootstrap"
 	printf "%-22s %6s %6s %8s %6s %6s\n", "reference", "rows", "done", "partial", "todo", "later"
 	order[++refs] = "all"
 	for (i = 1; i <= refs; i++) {

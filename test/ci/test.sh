@@ -41,6 +41,7 @@ stage "unit tests, thread sanitizer" "$make" BUILD="$build/tsan" SAN=-fsanitize=
 stage "conformance" "$make" BUILD="$build" conformance
 stage "integration, embedded API server, address sanitizer" "$make" BUILD="$build/asan" SAN=-fsanitize=address,undefined OPT="-O1 -g" test-integration
 stage "integration, real API server" "$make" BUILD="$build" test-cluster
+stage "manifests, real API server" "$make" BUILD="$build" test-manifests
 stage "features" "$make" features
 
 echo "$passed passed, $failed failed, $skipped skipped"
