@@ -60,12 +60,15 @@ void fx_server_reply_fd(struct fx_server_request *request, int status, const cha
  * An answer that is written over time (a watch). Push adds bytes (copied) to what is sent,
  * from any thread, and gives false when the peer has gone or more than the limit is waiting
  * (the stream is then dead: close it). close ends the body; cut drops the connection in the
- * middle. After either the stream is gone.
+ * middle. Either must be called, once; after it the stream is not valid. max_pending_bytes
+ * 0: no limit. NULL without memory, or when the server is stopping: then answer in another way.
  */
 struct fx_server_stream;
 struct fx_server_stream *fx_server_reply_stream(
         struct fx_server_request *request, int status, const char *content_type, size_t max_pending_bytes);
 bool fx_server_stream_push(struct fx_server_stream *stream, const void *data, size_t len);
+/* True when the peer has gone or the limit was passed; noticed without a push, too. */
+bool fx_server_stream_is_gone(struct fx_server_stream *stream);
 void fx_server_stream_close(struct fx_server_stream *stream);
 void fx_server_stream_cut(struct fx_server_stream *stream);
 
