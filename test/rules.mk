@@ -30,3 +30,6 @@ sanitize: ## unit and integration tests under the address, undefined and thread 
 
 features: ## count the feature rows by state; fails when a test named there does not exist
 	@test/ci/features.sh
+
+bench: all ## figures of the controllers on a real API server, upstream's beside them (BENCH='--runs ...')
+	@test/bench/bench.py --build $(BUILD) $(BENCH)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds programs that tests and the benchmark compare with, from their published Go modules,
 # into the cache that build.sh uses.
-# usage: tools.sh NAME...
+# usage: tools.sh [NAME...]
 # NAME: kustomize, helm, flux, source-controller, kustomize-controller.
-# Prints the folder that holds them as its only line on standard output.
+# Prints the folder that holds them as its only line on standard output; the controllers' CRDs
+# are in ../crds beside it.
 # Exit status 3: there is no Go to build with.
 set -euo pipefail
 
@@ -69,13 +70,14 @@ build() {
 		CGO_ENABLED=0 GOFLAGS='' GOWORK=off "$GO" build -mod=mod -buildvcs=false -trimpath \
 			-ldflags "-s -w ${variable:+-X $variable}" -o "$bin/.$name.new" "./$package"
 	) >&2 || return 1
+	mkdir -p "$root/crds"
+	cp "$copy"/config/crd/bases/*.yaml "$root/crds/" 2>/dev/null || true
 	mv "$bin/.$name.new" "$bin/$name"
 	echo "$version" >"$bin/.$name.version"
 	chmod -R u+w "$copy" && rm -rf "$copy"
 	echo "test/cluster: built $name in $((SECONDS - started)) s" >&2
 }
 
-[ $# -gt 0 ] || { echo "usage: tools.sh NAME..." >&2 && exit 2; }
 for wanted in "$@"; do
 	line=$(awk -v n="$wanted" '$1 == n' <<<"$programs")
 	[ -n "$line" ] || { echo "tools.sh: unknown program $wanted" >&2 && exit 2; }
