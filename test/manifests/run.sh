@@ -99,11 +99,11 @@ check_rights() {
 # What overlays patch by index stands where they expect it, and there is something to append to.
 # usage: overlay_fits
 overlay_fits() {
-	mkdir -p "$tmp/overlay" && cp -r "$root/manifests" "$tmp/overlay/flux"
+	mkdir -p "$tmp/overlay"
 	cat >"$tmp/overlay/kustomization.yaml" <<-OVERLAY
 		apiVersion: kustomize.config.k8s.io/v1beta1
 		kind: Kustomization
-		resources: [flux]
+		resources: [../manifests]
 		patches:
 		- target: {kind: Deployment, name: source-controller}
 		  patch: |
@@ -129,6 +129,40 @@ overlay_fits() {
 		[ "$(grep -c -e '- --concurrent=20' "$tmp/overlay.yaml")" -eq 2 ]
 }
 
+# An overlay with some of our components. usage: apply_with NAME COMPONENT...
+apply_with() {
+	local dir=$tmp/$1
+	shift
+	mkdir -p "$dir"
+	{
+		printf '%s\n' 'apiVersion: kustomize.config.k8s.io/v1beta1' 'kind: Kustomization' \
+			'resources: [../manifests]' 'components:'
+		printf -- '- ../manifests/components/%s\n' "$@"
+	} >"$dir/kustomization.yaml"
+	kubectl apply -k "$dir"
+}
+
+# usage: has_argument DEPLOYMENT ARGUMENT
+has_argument() {
+	kubectl get deployment -n flux-system "$1" -o json |
+		jq -e --arg want "$2" '.spec.template.spec.containers[0].args | index($want) != null'
+}
+
+check_components() {
+	cp -r "$root/manifests" "$tmp/manifests"
+	check 'overlays that patch by index' overlay_fits
+	check 'component tenancy' apply_with tenants tenancy
+	check 'tenancy: own rights only' has_argument kustomize-controller --default-service-account=default
+	check 'component sharded' apply_with main sharded
+	check 'component shard' apply_with shard1 shard
+	for name in source-controller kustomize-controller; do
+		check "sharded: $name keeps to its own" has_argument $name '--watch-label-selector=!sharding.fluxcd.io/key'
+		check "shard: a restricted pod of $name" within_deadline has_pod $name-shard1
+	done
+	check 'shard: artifacts have its own address' has_argument source-controller-shard1 \
+		'--storage-adv-addr=source-controller-shard1.$(RUNTIME_NAMESPACE).svc.cluster.local.'
+}
+
 rc=0
 "$cluster" start "$tmp/cluster" --owner $$ || rc=$?
 # There is nothing to build an API server with; cluster.sh has told the ways out.
@@ -148,6 +182,6 @@ for pair in viewer:view editor:edit admin:admin; do
 	kubectl create rolebinding "${pair%:*}" -n default --user "${pair%:*}" --clusterrole "${pair#*:}" >/dev/null
 done
 check_rights
-check 'overlays that patch by index' overlay_fits
+check_components
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
