@@ -20,6 +20,8 @@ struct socket_watch {
 	uv_poll_t poll;
 	struct fx_http_engine *engine;
 	curl_socket_t fd;
+	int events;
+	bool failed;
 };
 
 static void finish_ended(struct fx_http_engine *engine);
@@ -51,7 +53,13 @@ static int set_timer(fx_unused CURLM *multi, long timeout_ms, void *arg)
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
 	struct socket_watch *watch = poll->data;
-	int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+	int flags = 0;
+	if (status < 0) {
+		/* Reading tells curl, and so the user, what is wrong. libuv has stopped watching. */
+		flags = watch->failed ? CURL_CSELECT_ERR : CURL_CSELECT_IN | CURL_CSELECT_OUT;
+		watch->failed = true;
+		uv_poll_start(poll, watch->events, on_socket);
+	}
 	if (events & (UV_READABLE | UV_DISCONNECT))
 		flags |= CURL_CSELECT_IN;
 	if (events & UV_WRITABLE)
@@ -88,8 +96,8 @@ static int watch_socket(fx_unused CURL *easy, curl_socket_t fd, int what, void *
 		}
 		curl_multi_assign(engine->multi, fd, watch);
 	}
-	int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-	uv_poll_start(&watch->poll, events, on_socket);
+	watch->events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+	uv_poll_start(&watch->poll, watch->events, on_socket);
 	return 0;
 }
 

@@ -239,6 +239,9 @@ static void describe(struct fx_http_call *call, CURLcode result, char out[CURL_E
 	long os_errno = 0;
 	curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_errno);
 	const char *text = call->errbuf[0] ? call->errbuf : curl_easy_strerror(result);
+	/* curl asks for addresses of a connection that is reset already; the result says more. */
+	if (strncmp(text, "getpeername()", 13) == 0 || strncmp(text, "getsockname()", 13) == 0)
+		text = curl_easy_strerror(result);
 	char reason[64] = "";
 	if (result == CURLE_COULDNT_CONNECT && os_errno)
 		snprintf(out, CURL_ERROR_SIZE + 64, "%s: %s", text,
@@ -263,7 +266,9 @@ void fx_http_call_error(struct fx_http_call *call, CURLcode result, struct fx_er
 	} else {
 		char text[CURL_ERROR_SIZE + 64];
 		describe(call, result, text);
-		fx_fail(err, code_of(result), "%s", text);
+		/* In TLS 1.3 a refused client certificate shows up as a failure to read. */
+		bool alert = strstr(text, "SSL_") && strstr(text, "alert");
+		fx_fail(err, alert ? FX_E_TLS : code_of(result), "%s", text);
 	}
 	fx_error_wrap(err, "%s %s", call->method, url ? url : "");
 }

@@ -36,7 +36,8 @@ struct fx_http_tls {
 	struct fx_http_tls *next;
 	int refs; /* under the client's lock */
 	char *ca_pem, *cert_pem, *key_pem, *server_name;
-	char *trust; /* what curl is given: ca_pem, or the system's and ca_pem */
+	char *marked_cert; /* cert_pem and a digest of the key */
+	char *trust;       /* what curl is given: ca_pem, or the system's and ca_pem */
 	bool system_ca_too, insecure;
 };
 

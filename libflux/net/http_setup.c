@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/evp.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -12,7 +13,7 @@
 /* A peer that vanished without a word is noticed within a minute, on idle watches too. */
 #define KEEPALIVE_IDLE_S 30L
 #define KEEPALIVE_INTERVAL_S 10L
-#define UNACKNOWLEDGED_MAX_MS 30000
+#define UNACKNOWLEDGED_MAX_MS 60000
 #define CONNECT_TIMEOUT_MS 30000L
 
 static bool same(const char *a, const char *b)
@@ -40,6 +41,7 @@ static void free_tls(struct fx_http_tls *tls)
 		free(tls->trust);
 	free(tls->ca_pem);
 	free(tls->cert_pem);
+	free(tls->marked_cert);
 	wipe_and_free(tls->key_pem);
 	free(tls->server_name);
 	free(tls);
@@ -51,6 +53,28 @@ static bool copy_text(char **out, const char *text)
 	return !text || *out;
 }
 
+/*
+ * The certificate as curl is given it, with a digest of the key behind: curl compares
+ * certificates, not keys, before it reuses a connection, and who knows only the
+ * certificate of somebody else must not get theirs.
+ */
+static bool mark_cert(struct fx_http_tls *tls)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	size_t len;
+	if (!tls->cert_pem || !tls->key_pem)
+		return copy_text(&tls->marked_cert, tls->cert_pem);
+	if (!EVP_Q_digest(NULL, "SHA256", NULL, tls->key_pem, strlen(tls->key_pem), digest, &len))
+		return false;
+	fx_auto(buf) struct fx_buf buf = FX_BUF_INIT;
+	fx_buf_addf(&buf, "%s\n", tls->cert_pem);
+	for (size_t i = 0; i < len; i++)
+		fx_buf_addf(&buf, "%02x", digest[i]);
+	fx_buf_add_char(&buf, '\n');
+	tls->marked_cert = fx_buf_take(&buf, NULL);
+	return tls->marked_cert;
+}
+
 static int make_tls(const struct fx_tls *from, struct fx_http_tls **out, struct fx_error *err)
 {
 	struct fx_http_tls *tls = calloc(1, sizeof(*tls));
@@ -60,7 +84,8 @@ static int make_tls(const struct fx_tls *from, struct fx_http_tls **out, struct 
 	tls->system_ca_too = from->system_ca_too;
 	tls->insecure = from->insecure;
 	bool ok = copy_text(&tls->ca_pem, from->ca_pem) && copy_text(&tls->cert_pem, from->cert_pem) &&
-	          copy_text(&tls->key_pem, from->key_pem) && copy_text(&tls->server_name, from->server_name);
+	          copy_text(&tls->key_pem, from->key_pem) &&
+	          copy_text(&tls->server_name, from->server_name) && mark_cert(tls);
 	tls->trust = tls->ca_pem;
 	int rc = ok ? 0 : fx_fail_nomem(err);
 	if (rc == 0 && tls->ca_pem && tls->system_ca_too) {
@@ -141,7 +166,7 @@ static void set_tls(CURL *easy, const struct fx_http_tls *tls)
 		set_blob(easy, CURLOPT_CAINFO_BLOB, tls->trust);
 	}
 	if (tls->cert_pem)
-		set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->cert_pem);
+		set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->marked_cert);
 	if (tls->key_pem)
 		set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key_pem);
 }
