@@ -40,11 +40,11 @@ int fx_events_new(
 /* [worker] Gives what is waiting up to grace_ms, then drops the rest. Accepts NULL. */
 void fx_events_free(struct fx_events *events, int grace_ms);
 
-/* [any] Records an event about object (of which kind, apiVersion and metadata are used; borrowed). metadata:
- * map of strings with prefixed keys, borrowed, may be NULL; the object's annotations event.toolkit.fluxcd.io/
- * are added. message is cut at FX_EVENT_MESSAGE_MAX for the Kubernetes Event (the API's limit) and sent whole
- * otherwise. */
-#define FX_EVENT_MESSAGE_MAX 1024
+/* [any] Records an event about object (kind, apiVersion and metadata are used; borrowed). metadata: map of
+ * strings with prefixed keys, borrowed, may be NULL; the object's annotations event.toolkit.fluxcd.io/ are
+ * added. The Kubernetes Event's message is cut at FX_EVENT_MESSAGE_MAX bytes (a condition's limit),
+ * what is forwarded is not. */
+#define FX_EVENT_MESSAGE_MAX 32768
 void fx_events_emit(struct fx_events *events, const json_t *object, const json_t *metadata,
         enum fx_event_type type, const char *reason, const char *message);
 void fx_events_emitf(struct fx_events *events, const json_t *object, const json_t *metadata,
