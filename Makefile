@@ -94,9 +94,10 @@ $(foreach p,$(TEST_PROGS),$(eval $(call test-prog-rule,$(p))))
 $(BUILD)/bin/conformance-eval: $(BUILD)/obj/kustomize-controller/envsubst.o $(BUILD)/obj/kustomize-controller/envsubst_ops.o
 
 # A unit test lies in test/unit/MODULE/; tests of a controller's own files lie in
-# test/unit/source-controller/ and so on and are linked with that controller's objects.
+# test/unit/source-controller/ and so on and are linked with that controller's objects, those of a
+# test program (test/unit/apiserver/) with that program's.
 .SECONDEXPANSION:
-unit-extra = $(if $(wildcard $(1)/*.c),$(call lib-of,$(1)))
+unit-extra = $(if $(wildcard $(1)/*.c),$(call lib-of,$(1)))$(if $(wildcard test/$(1)/main.c),$(call lib-of,test/$(1)))
 $(UNIT_BIN): $(BUILD)/test/%: $(BUILD)/obj/test/unit/%.o $$(call unit-extra,$$(patsubst %/,%,$$(dir $$*))) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
