@@ -233,6 +233,17 @@ static enum fx_error_code code_of(CURLcode result)
 	}
 }
 
+/* What curl calls a failure to read may be more than that: only its text tells. */
+static enum fx_error_code code_of_failure(CURLcode result, const char *text)
+{
+	/* In TLS 1.3 the refusal of a client certificate comes after the handshake. */
+	if (strstr(text, "SSL_") && strstr(text, "alert"))
+		return FX_E_TLS;
+	if (result == CURLE_RECV_ERROR && strstr(text, "chunked-encoding"))
+		return FX_E_PROTOCOL;
+	return code_of(result);
+}
+
 /* curl's own text, which names hosts and numbers but never credentials, fit for one line. */
 static void describe(struct fx_http_call *call, CURLcode result, char out[CURL_ERROR_SIZE + 64])
 {
@@ -266,9 +277,7 @@ void fx_http_call_error(struct fx_http_call *call, CURLcode result, struct fx_er
 	} else {
 		char text[CURL_ERROR_SIZE + 64];
 		describe(call, result, text);
-		/* In TLS 1.3 a refused client certificate shows up as a failure to read. */
-		bool alert = strstr(text, "SSL_") && strstr(text, "alert");
-		fx_fail(err, alert ? FX_E_TLS : code_of(result), "%s", text);
+		fx_fail(err, code_of_failure(result, text), "%s", text);
 	}
 	fx_error_wrap(err, "%s %s", call->method, url ? url : "");
 }

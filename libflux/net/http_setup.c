@@ -1,11 +1,11 @@
 #include "net/http_call.h"
 
+#include "data/digest.h"
 #include "net/tls.h"
 #include "net/url.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/evp.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -60,17 +60,13 @@ static bool copy_text(char **out, const char *text)
  */
 static bool mark_cert(struct fx_http_tls *tls)
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	size_t len;
+	struct fx_digest digest;
 	if (!tls->cert_pem || !tls->key_pem)
 		return copy_text(&tls->marked_cert, tls->cert_pem);
-	if (!EVP_Q_digest(NULL, "SHA256", NULL, tls->key_pem, strlen(tls->key_pem), digest, &len))
+	if (fx_digest_bytes(FX_DIGEST_SHA256, tls->key_pem, strlen(tls->key_pem), &digest, NULL) != 0)
 		return false;
 	fx_auto(buf) struct fx_buf buf = FX_BUF_INIT;
-	fx_buf_addf(&buf, "%s\n", tls->cert_pem);
-	for (size_t i = 0; i < len; i++)
-		fx_buf_addf(&buf, "%02x", digest[i]);
-	fx_buf_add_char(&buf, '\n');
+	fx_buf_addf(&buf, "%s\n%s\n", tls->cert_pem, digest.text);
 	tls->marked_cert = fx_buf_take(&buf, NULL);
 	return tls->marked_cert;
 }
