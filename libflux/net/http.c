@@ -359,6 +359,9 @@ static void free_client(struct fx_http_client *client)
 	for (int i = 0; i < FX_HTTP_ENGINES; i++)
 		curl_multi_cleanup(client->engines[i].multi);
 	pthread_mutex_destroy(&client->lock);
+	fx_proxy_env_release(&client->proxies);
+	free(client->trust_file);
+	free(client->trust_pem);
 	free(client->user_agent);
 	free(client);
 }
@@ -372,6 +375,7 @@ int fx_http_client_new(
 		return fx_fail_nomem(err);
 	client->loop = loop;
 	client->user_agent = strdup(user_agent);
+	fx_proxy_env_load(&client->proxies);
 	pthread_mutex_init(&client->lock, NULL);
 	bool ok = client->user_agent;
 	for (int i = 0; i < FX_HTTP_ENGINES; i++) {

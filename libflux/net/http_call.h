@@ -12,6 +12,7 @@
 
 #include "core/buf.h"
 #include "net/http.h"
+#include "net/proxy.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -44,11 +45,14 @@ struct fx_http_tls {
 struct fx_http_client {
 	struct fx_loop *loop;
 	char *user_agent;
+	struct fx_proxy_env proxies;
 	struct fx_http_engine engines[FX_HTTP_ENGINES];
-	pthread_mutex_t lock; /* pool, tls */
+	pthread_mutex_t lock; /* pool, tls, trust */
 	CURL *pool[32];
 	size_t pool_len;
 	struct fx_http_tls *tls;
+	bool trust_known; /* the system's, looked up when it is first needed, then constant */
+	char *trust_file, *trust_pem;
 	/* Loop thread only from here. */
 	struct fx_http_call *active;
 	struct fx_http_call *reap;

@@ -167,6 +167,32 @@ static void set_tls(CURL *easy, const struct fx_http_tls *tls)
 		set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key_pem);
 }
 
+/* What the system trusts, looked up once in a client's life. */
+static int set_system_trust(struct fx_http_call *call, struct fx_error *err)
+{
+	struct fx_http_client *client = call->client;
+	int rc = 0;
+	pthread_mutex_lock(&client->lock);
+	if (!client->trust_known)
+		rc = fx_tls_system_trust(&client->trust_file, &client->trust_pem, err);
+	client->trust_known = rc == 0;
+	pthread_mutex_unlock(&client->lock);
+	if (rc)
+		return rc;
+	curl_easy_setopt(call->easy, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(call->easy, CURLOPT_CAINFO, client->trust_file);
+	if (client->trust_pem)
+		set_blob(call->easy, CURLOPT_CAINFO_BLOB, client->trust_pem);
+	return 0;
+}
+
+static bool needs_system_trust(const struct fx_http_call *call, const struct fx_http_request *request)
+{
+	if (call->tls && (call->tls->insecure || call->tls->trust))
+		return false;
+	return request->follow_redirects || strncasecmp(request->url, "https", 5) == 0;
+}
+
 static bool is_token(const char *s)
 {
 	if (!*s)
@@ -395,6 +421,22 @@ static void set_limits(struct fx_http_call *call, const struct fx_http_request *
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)FX_HTTP_REDIRECTS_MAX);
 }
 
+static void set_proxy(struct fx_http_call *call, const struct fx_http_request *request)
+{
+	static const char socks[] = "socks5://";
+	const char *proxy =
+	        request->proxy ? request->proxy : fx_proxy_env_for(&call->client->proxies, request->url);
+	/* As in Go, the proxy resolves names; and what the environment excludes is decided above. */
+	if (strncasecmp(proxy, socks, strlen(socks)) == 0) {
+		fx_auto(buf) struct fx_buf buf = FX_BUF_INIT;
+		fx_buf_addf(&buf, "socks5h://%s", proxy + strlen(socks));
+		curl_easy_setopt(call->easy, CURLOPT_PROXY, fx_buf_str(&buf));
+	} else {
+		curl_easy_setopt(call->easy, CURLOPT_PROXY, proxy);
+	}
+	curl_easy_setopt(call->easy, CURLOPT_NOPROXY, "");
+}
+
 static void set_connection(
         struct fx_http_call *call, const struct fx_http_request *request, long buffer_bytes)
 {
@@ -409,10 +451,7 @@ static void set_connection(
 	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, tune_socket);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer_bytes);
 	curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-	if (request->proxy)
-		curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
-	if (request->proxy && *request->proxy)
-		curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+	set_proxy(call, request);
 	if (request->proxy_user)
 		curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, request->proxy_user);
 	if (request->proxy_password)
@@ -431,6 +470,8 @@ int fx_http_call_setup(struct fx_http_call *call, const struct fx_http_request *
 		rc = set_address(call, request, err);
 	if (rc == 0)
 		rc = set_body(call, request, options->borrow_body, err);
+	if (rc == 0 && needs_system_trust(call, request))
+		rc = set_system_trust(call, err);
 	if (rc)
 		return rc;
 	if (call->tls)
