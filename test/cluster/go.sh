@@ -1,6 +1,8 @@
 # Finds or installs a Go that can build the modules of this folder. Sourced, not run.
 # shellcheck shell=bash
 
+backports_list=/etc/apt/sources.list.d/flux-in-c-backports.list
+
 # Debian names its compilers golang-1.26-go and puts them into /usr/lib/go-1.26/bin.
 go_candidates() {
 	{ type -P go || true; } 2>/dev/null
@@ -43,26 +45,42 @@ go_package() {
 
 # Backports are looked for at the mirror that the machine uses already.
 go_add_backports() {
-	local list=/etc/apt/sources.list.d/flux-in-c-backports.list mirror codename
+	local mirror codename
 	codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
 	[ -n "$codename" ] || return 1
 	mirror=$(apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' 2>/dev/null |
 		awk -v c="$codename" '$1 == "Debian" && $2 == c {print $3; exit}')
 	[ -n "$mirror" ] || return 1
-	echo "deb $mirror $codename-backports main" >"$list"
+	echo "deb $mirror $codename-backports main" >"$backports_list"
 	apt-get update -qq >/dev/null 2>&1 && return 0
-	rm -f "$list"
+	rm -f "$backports_list"
 	return 1
 }
 
+# Looks at Debian's own packages, then at backports, whose list goes again if it was of no use.
 go_install() {
 	local package
 	[ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null || return 1
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get update -qq >/dev/null 2>&1 || true
-	package=$(go_package) || { go_add_backports && package=$(go_package); } || return 1
+	if ! package=$(go_package); then
+		go_add_backports || return 1
+		if ! package=$(go_package); then
+			rm -f "$backports_list"
+			return 1
+		fi
+	fi
 	echo "test/cluster: installing $package" >&2
 	apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1
+}
+
+# A machine that has no Go is not asked again for each test program.
+go_install_tried() {
+	local note=${XDG_CACHE_HOME:-$HOME/.cache}/flux-in-c/no-go
+	[ -z "$(find "$note" -mmin -60 2>/dev/null)" ] || return 1
+	go_install && return 0
+	mkdir -p "${note%/*}" && touch "$note"
+	return 1
 }
 
 # go_require HERE: sets GO, or returns 3 with a message that names the ways out.
@@ -71,7 +89,7 @@ go_require() {
 	here=$1
 	go_needed=$(awk '$1 == "go" {print $2; exit}' "$here/go.mod")
 	go_find && return 0
-	go_install && go_find && return 0
+	go_install_tried && go_find && return 0
 	cat >&2 <<-MESSAGE
 		test/cluster: no Go $go_needed or newer is installed, and Debian has none here.
 		Either install one (any place, in PATH or /usr/local/go), or set KUBEBUILDER_ASSETS
