@@ -309,6 +309,7 @@ void fx_http_call_abort(struct fx_http_call *call)
 void fx_http_call_resume(struct fx_http_call *call)
 {
 	struct fx_http_client *client = call->client;
+	struct fx_http_engine *engine = call->engine;
 	if (call->over || !call->paused)
 		return;
 	call->paused = false;
@@ -321,7 +322,7 @@ void fx_http_call_resume(struct fx_http_call *call)
 		fx_http_call_error(call, rc, &err);
 		end_call(call, &err);
 	}
-	finish_ended(call->engine);
+	finish_ended(engine); /* the call may be gone */
 }
 
 static void open_engine(struct fx_http_client *client, enum fx_http_engine_kind kind)
