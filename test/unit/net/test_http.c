@@ -215,6 +215,7 @@ START_TEST(tls_material)
 		bool reset = cases[i].where == MTLS && cases[i].want == FX_E_TLS && err.code == FX_E_CONNECT;
 		ck_assert_msg(err.code == cases[i].want || reset, "%s: %s: %s", cases[i].name,
 		        fx_error_code_name(err.code), fx_error_message(&err));
+		ck_assert((r != NULL) == (err.code == FX_OK));
 	}
 }
 END_TEST

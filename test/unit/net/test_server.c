@@ -377,6 +377,7 @@ START_TEST(free_ends_open_streams)
 	fx_server_free(fx_take(server), 10000); /* streams are not waited for */
 	char buf[256];
 	raw_read_until(fd_a, NULL, buf, sizeof(buf));
+	raw_read_until(fd_b, NULL, buf, sizeof(buf));
 	ck_assert(!fx_server_stream_push(a, "x", 1));
 	fx_server_stream_close(a);
 	fx_server_stream_cut(b);
