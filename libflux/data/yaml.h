@@ -56,4 +56,8 @@ int fx_node_to_values(struct fx_arena *arena, const struct fx_node *node, struct
  */
 int fx_yaml_write(const struct fx_node *node, struct fx_buf *out, struct fx_error *err) fx_must_use;
 
+/* Appends the document as kyaml prints a node through go-yaml v3: order, styles and comments kept, 2
+ * spaces, sequences not indented in maps, no folding. Ends with a newline. */
+int fx_yaml_write_node(const struct fx_node *node, struct fx_buf *out, struct fx_error *err) fx_must_use;
+
 #endif

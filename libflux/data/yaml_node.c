@@ -1,0 +1,295 @@
+#include "data/yaml.h"
+
+#include "data/yaml_text.h"
+
+/* The emitter of go-yaml v3 as kyaml sets it up: indent 2, compact sequences, no folding. */
+
+struct writer {
+	struct fx_buf *out;
+	struct fx_error *err;
+};
+
+enum place {
+	AT_ROOT,
+	AFTER_KEY,
+	AFTER_DASH,
+	IN_FLOW,
+};
+
+static void put(struct writer *w, const char *s)
+{
+	fx_buf_add_str(w->out, s);
+}
+
+static void indent_to(struct writer *w, int indent)
+{
+	for (int i = 0; i < indent; i++)
+		fx_buf_add_char(w->out, ' ');
+}
+
+static void put_comment(struct writer *w, const char *text, int indent)
+{
+	while (text && *text) {
+		size_t len = strcspn(text, "\n");
+		indent_to(w, len ? indent : 0);
+		fx_buf_add(w->out, text, len);
+		put(w, "\n");
+		text += len + (text[len] == '\n');
+	}
+}
+
+static void put_single(struct writer *w, const char *s, size_t len)
+{
+	put(w, "'");
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '\'')
+			put(w, "'");
+		fx_buf_add_char(w->out, s[i]);
+	}
+	put(w, "'");
+}
+
+static void put_double(struct writer *w, const char *s, size_t len)
+{
+	static const char letters[][2] = {{0, '0'}, {7, 'a'}, {8, 'b'}, {9, 't'}, {10, 'n'}, {11, 'v'},
+	        {12, 'f'}, {13, 'r'}, {0x1b, 'e'}, {'"', '"'}, {'\\', '\\'}};
+	put(w, "\"");
+	for (size_t i = 0, width; i < len; i += width) {
+		width = fx_utf8_width((unsigned char)s[i]);
+		if (i + width > len)
+			width = 1;
+		unsigned c = width == 1 ? (unsigned char)s[i] : fx_utf8_decode(s + i, width);
+		if (fx_yaml_is_printable(c) && !fx_yaml_is_break(c) && c != '"' && c != '\\') {
+			fx_buf_add(w->out, s + i, width);
+			continue;
+		}
+		size_t k = 0;
+		while (k < FX_COUNT(letters) && (unsigned char)letters[k][0] != c)
+			k++;
+		if (k < FX_COUNT(letters) && c < 0x80)
+			fx_buf_addf(w->out, "\\%c", letters[k][1]);
+		else
+			fx_buf_addf(w->out, c <= 0xff ? "\\x%02X" : c <= 0xffff ? "\\u%04X" : "\\U%08X", c);
+	}
+	put(w, "\"");
+}
+
+/* Literal and folded blocks; both end with a newline. */
+static void put_block(struct writer *w, const char *s, size_t len, int indent, bool folded)
+{
+	put(w, folded ? ">" : "|");
+	if (s[0] == ' ' || s[0] == '\n')
+		put(w, "2");
+	if (s[len - 1] != '\n')
+		put(w, "-");
+	else if (len == 1 || s[len - 2] == '\n')
+		put(w, "+");
+	put(w, "\n");
+	bool after_break = true, leading_space = true;
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '\n') {
+			/* A single break inside a folded text is written twice. */
+			if (folded && !after_break && !leading_space && i + 1 < len)
+				put(w, "\n");
+			put(w, "\n");
+			after_break = true;
+			continue;
+		}
+		if (after_break) {
+			indent_to(w, indent);
+			leading_space = s[i] == ' ';
+		}
+		after_break = false;
+		fx_buf_add_char(w->out, s[i]);
+	}
+	if (s[len - 1] != '\n')
+		put(w, "\n");
+}
+
+static const char *tag_text(const struct fx_node *n, bool *force_quotes)
+{
+	static const char *const names[] = {[FX_TAG_INT] = "!!int",
+	        [FX_TAG_FLOAT] = "!!float",
+	        [FX_TAG_BOOL] = "!!bool",
+	        [FX_TAG_NULL] = "!!null",
+	        [FX_TAG_TIME] = "!!timestamp",
+	        [FX_TAG_BINARY] = "!!binary",
+	        [FX_TAG_STR] = "!!str",
+	        [FX_TAG_MERGE] = "!!merge"};
+	*force_quotes = false;
+	if (n->tag == FX_TAG_NONE || n->tag >= FX_TAG_MAP)
+		return NULL;
+	if (n->tagged)
+		return names[n->tag];
+	if (n->tag == FX_TAG_STR && n->style != FX_STYLE_PLAIN)
+		return NULL;
+	if (fx_scalar_tag(FX_YAML_V3, n->text, n->len) == n->tag)
+		return NULL;
+	*force_quotes = n->tag == FX_TAG_STR;
+	return *force_quotes ? NULL : names[n->tag];
+}
+
+/* Returns true when the scalar has ended its line itself. */
+static bool write_scalar(struct writer *w, const struct fx_node *n, int indent, bool in_flow, bool is_key)
+{
+	bool force;
+	const char *tag = tag_text(n, &force);
+	struct fx_yaml_text t = fx_yaml_text_analyze(n->text, n->len, true);
+	enum fx_node_style style = n->style;
+	bool has_break = n->len && memchr(n->text, '\n', n->len);
+	if (style == FX_STYLE_PLAIN && has_break)
+		style = FX_STYLE_LITERAL;
+	else if (style == FX_STYLE_PLAIN && force)
+		style = FX_STYLE_DOUBLE;
+	if (is_key && t.multiline)
+		style = FX_STYLE_DOUBLE;
+	if (tag)
+		fx_buf_addf(w->out, "%s%s", tag, n->len || style != FX_STYLE_PLAIN ? " " : "");
+	if (style == FX_STYLE_PLAIN && (in_flow ? !t.flow_plain : !t.block_plain))
+		style = FX_STYLE_SINGLE;
+	if (style == FX_STYLE_PLAIN && n->len == 0 && (in_flow || is_key))
+		style = FX_STYLE_SINGLE;
+	if (style == FX_STYLE_SINGLE && !t.single_quoted)
+		style = FX_STYLE_DOUBLE;
+	if ((style == FX_STYLE_LITERAL || style == FX_STYLE_FOLDED) &&
+	        (!t.block || in_flow || is_key || n->len == 0))
+		style = FX_STYLE_DOUBLE;
+	switch (style) {
+	case FX_STYLE_SINGLE:
+		put_single(w, n->text, n->len);
+		return false;
+	case FX_STYLE_DOUBLE:
+		put_double(w, n->text, n->len);
+		return false;
+	case FX_STYLE_LITERAL:
+	case FX_STYLE_FOLDED:
+		put_block(w, n->text, n->len, indent, style == FX_STYLE_FOLDED);
+		return true;
+	default:
+		fx_buf_add(w->out, n->text, n->len);
+		return false;
+	}
+}
+
+static int write_node(struct writer *w, const struct fx_node *n, int indent, enum place place, int depth);
+
+static int write_flow(struct writer *w, const struct fx_node *n, int depth)
+{
+	put(w, n->kind == FX_NODE_MAP ? "{" : "[");
+	for (uint32_t i = 0; i < n->len; i++) {
+		if (i)
+			put(w, ", ");
+		const struct fx_node *value = n->kind == FX_NODE_MAP ? n->pairs[i].value : n->items[i];
+		if (n->kind == FX_NODE_MAP) {
+			if (write_node(w, n->pairs[i].key, 0, IN_FLOW, depth + 1) < 0)
+				return -1;
+			put(w, ":");
+			if (value->kind != FX_NODE_SCALAR || value->len || value->style != FX_STYLE_PLAIN)
+				put(w, " ");
+			else
+				continue;
+		}
+		if (write_node(w, value, 0, IN_FLOW, depth + 1) < 0)
+			return -1;
+	}
+	put(w, n->kind == FX_NODE_MAP ? "}" : "]");
+	return 0;
+}
+
+static void end_line(struct writer *w, const struct fx_node *a, const struct fx_node *b)
+{
+	const char *comment = a && a->comments && a->comments->line   ? a->comments->line
+	                      : b && b->comments && b->comments->line ? b->comments->line
+	                                                              : NULL;
+	if (comment)
+		fx_buf_addf(w->out, " %s", comment);
+	put(w, "\n");
+}
+
+static int write_map(struct writer *w, const struct fx_node *n, int indent, enum place place, int depth)
+{
+	int inner = place == AT_ROOT ? 0 : indent + 2;
+	for (uint32_t i = 0; i < n->len; i++) {
+		const struct fx_node *key = n->pairs[i].key, *value = n->pairs[i].value;
+		bool inline_first = i == 0 && place == AFTER_DASH;
+		if (key->comments)
+			put_comment(w, key->comments->head, inner);
+		if (!inline_first)
+			indent_to(w, inner);
+		if (key->kind != FX_NODE_SCALAR)
+			return fx_fail(
+			        w->err, FX_E_UNSUPPORTED, "yaml: a key that is no scalar cannot be written");
+		bool simple = key->len <= FX_YAML_SIMPLE_KEY && !memchr(key->text, '\n', key->len);
+		if (!simple) {
+			put(w, "? ");
+			if (!write_scalar(w, key, inner + 2, false, false))
+				put(w, "\n");
+			indent_to(w, inner);
+		} else {
+			write_scalar(w, key, inner, false, true);
+		}
+		put(w, ":");
+		if (write_node(w, value, inner, AFTER_KEY, depth + 1) < 0)
+			return -1;
+		if (key->comments)
+			put_comment(w, key->comments->foot, inner);
+	}
+	return 0;
+}
+
+static int write_seq(struct writer *w, const struct fx_node *n, int indent, enum place place, int depth)
+{
+	int inner = place == AT_ROOT ? 0 : place == AFTER_KEY ? indent : indent + 2;
+	for (uint32_t i = 0; i < n->len; i++) {
+		const struct fx_node *item = n->items[i];
+		if (item->comments)
+			put_comment(w, item->comments->head, inner);
+		if (i > 0 || place != AFTER_DASH)
+			indent_to(w, inner);
+		put(w, "-");
+		if (write_node(w, item, inner, AFTER_DASH, depth + 1) < 0)
+			return -1;
+		if (item->comments)
+			put_comment(w, item->comments->foot, inner);
+	}
+	return 0;
+}
+
+static int write_node(struct writer *w, const struct fx_node *n, int indent, enum place place, int depth)
+{
+	if (depth > FX_YAML_MAX_DEPTH)
+		return fx_fail(w->err, FX_E_LIMIT, "yaml: nested deeper than %d levels", FX_YAML_MAX_DEPTH);
+	if (place == IN_FLOW) {
+		if (n->kind != FX_NODE_SCALAR)
+			return write_flow(w, n, depth);
+		write_scalar(w, n, 0, true, false);
+		return 0;
+	}
+	bool empty_text = n->kind == FX_NODE_SCALAR && n->len == 0 && n->style == FX_STYLE_PLAIN;
+	if (n->kind == FX_NODE_SCALAR || n->len == 0 || n->style == FX_STYLE_FLOW) {
+		if (place != AT_ROOT && !empty_text)
+			put(w, " ");
+		if (n->kind != FX_NODE_SCALAR) {
+			if (write_flow(w, n, depth) < 0)
+				return -1;
+		} else if (write_scalar(w, n, place == AT_ROOT ? 0 : indent + 2, false, false)) {
+			return 0;
+		}
+		end_line(w, n, NULL);
+		return 0;
+	}
+	if (place == AFTER_KEY)
+		end_line(w, n, NULL);
+	else if (place == AFTER_DASH)
+		put(w, " ");
+	return n->kind == FX_NODE_MAP ? write_map(w, n, indent, place, depth)
+	                              : write_seq(w, n, indent, place, depth);
+}
+
+int fx_yaml_write_node(const struct fx_node *node, struct fx_buf *out, struct fx_error *err)
+{
+	struct writer w = {.out = out, .err = err};
+	if (write_node(&w, node, 0, AT_ROOT, 0) < 0)
+		return err ? -(int)err->code : -1;
+	return fx_buf_failed(out) ? fx_fail_nomem(err) : 0;
+}
