@@ -249,7 +249,7 @@ const char *fx_yaml_text(struct fx_build *b, const struct fx_node *n)
 	return take_text(b, &buf);
 }
 
-const char *fx_json_text(struct fx_build *b, const struct fx_node *n, unsigned flags)
+const char *fx_node_json(struct fx_build *b, const struct fx_node *n, unsigned flags)
 {
 	struct fx_buf buf = FX_BUF_INIT;
 	struct fx_error err = FX_ERROR_INIT;

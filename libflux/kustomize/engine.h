@@ -91,7 +91,7 @@ void fx_set_scalar(struct fx_build *b, struct fx_node *n, const char *text, enum
 void fx_wrong_kind(struct fx_build *b, const char *expected, const struct fx_node *n) fx_noreturn;
 /* The document as text, for messages and values. */
 const char *fx_yaml_text(struct fx_build *b, const struct fx_node *n);
-const char *fx_json_text(struct fx_build *b, const struct fx_node *n, unsigned flags);
+const char *fx_node_json(struct fx_build *b, const struct fx_node *n, unsigned flags);
 
 /* Map from strings to pointers, in the arena. */
 struct fx_index {

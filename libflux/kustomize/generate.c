@@ -305,7 +305,7 @@ static const char *hash_input(struct fx_build *b, struct fx_res *r)
 	struct fx_node *in = fx_need(b, fx_node_new_map(b->arena));
 	bool secret = strcmp(kind, "Secret") == 0;
 	if (!secret && strcmp(kind, "ConfigMap") != 0)
-		return fx_json_text(b, r->node, FX_JSON_GO);
+		return fx_node_json(b, r->node, FX_JSON_GO);
 	fx_set(b, in, "kind", fx_scalar(b, FX_TAG_STR, kind));
 	fx_set(b, in, "name", fx_scalar(b, FX_TAG_STR, ""));
 	set_or_empty(b, in, "data", fx_node_get(r->node, "data"));
@@ -316,7 +316,7 @@ static const char *hash_input(struct fx_build *b, struct fx_res *r)
 	} else if (fx_node_is_map(fx_node_get(r->node, "binaryData"))) {
 		fx_set(b, in, "binaryData", fx_node_get(r->node, "binaryData"));
 	}
-	return fx_json_text(b, in, FX_JSON_GO);
+	return fx_node_json(b, in, FX_JSON_GO);
 }
 
 void fx_transform_hash(struct fx_build *b, struct fx_resmap *m)

@@ -280,7 +280,7 @@ static void take_snapshot(struct fx_build *b, const struct fx_resmap *m, struct 
 		fx_node_unset(labels ? labels : copy.node, "validated-by");
 		if (labels && labels->len == 0)
 			fx_node_unset(fx_node_get(copy.node, "metadata"), "labels");
-		out[i] = (struct snapshot){fx_id_text(b, &id), fx_json_text(b, copy.node, 3)};
+		out[i] = (struct snapshot){fx_id_text(b, &id), fx_node_json(b, copy.node, 3)};
 	}
 }
 

@@ -470,7 +470,7 @@ static const char *serialize(struct fx_build *b, const struct fx_node *doc, cons
 	const char *first = old + strspn(old, " \t\r\n");
 	if (*first == '{' || *first == '[') {
 		bool pretty = strchr(old, '\n') && strstr(old, "  ");
-		return fx_json_text(b, doc, FX_JSON_GO | (pretty ? FX_JSON_INDENT : 0));
+		return fx_node_json(b, doc, FX_JSON_GO | (pretty ? FX_JSON_INDENT : 0));
 	}
 	const char *text = element_text(b, doc);
 	return text + strspn(text, " \t\r\n");

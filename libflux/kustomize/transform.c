@@ -111,7 +111,7 @@ void fx_transform_namespace(struct fx_build *b, struct fx_resmap *m, const char 
 		for (size_t k = 0; k < m->len; k++) {
 			struct fx_id other = fx_res_id(b, m->items[k]);
 			if (fx_id_equal(&other, &id))
-				fx_texts_add(b, &found, fx_json_text(b, m->items[k]->node, 3));
+				fx_texts_add(b, &found, fx_node_json(b, m->items[k]->node, 3));
 		}
 		fx_throw(b, "namespace transformation produces ID conflict: [%s]",
 		        fx_texts_join(b, &found, " "));
