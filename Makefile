@@ -103,7 +103,13 @@ $(UNIT_BIN): $(BUILD)/test/%: $(BUILD)/obj/test/unit/%.o $$(call unit-extra,$$(p
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
 
-$(INTEGRATION_BIN): $(BUILD)/test/integration/%: $(BUILD)/obj/test/integration/%.o $(HARNESS) $(LIB)
+# Integration tests may call parts of the controllers; only what a test uses is taken from the archive.
+PARTS := $(BUILD)/controllers.a
+$(PARTS): $(foreach c,source-controller kustomize-controller helm-controller,$(call lib-of,$(c)))
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(INTEGRATION_BIN): $(BUILD)/test/integration/%: $(BUILD)/obj/test/integration/%.o $(HARNESS) $(PARTS) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
