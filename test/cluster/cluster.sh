@@ -204,13 +204,14 @@ start_all() {
 }
 
 # Ends everything at once: nothing of a test's cluster is kept, and a gentle end of
-# the API server may last for ever when a watch is open or etcd is gone.
+# the API server may last for ever when a watch is open or etcd is gone. The data goes too:
+# it has 64 MB at least, and a test that was killed removes nothing.
 stop_all() {
 	local name
 	for name in owner-watch kwok scheduler controller-manager apiserver etcd; do
 		process_kill "$name" KILL
 	done
-	rm -f "$dir/env" "$dir"/*.sock
+	rm -rf "$dir/env" "$dir"/*.sock "$dir/etcd"
 }
 
 start_failed() {

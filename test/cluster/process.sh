@@ -35,7 +35,7 @@ process_restart() {
 	! process_alive "$name" || return 0
 	(
 		trap - EXIT INT TERM HUP
-		cd "$dir"
+		cd "$dir" || exit
 		for fd in /proc/self/fd/*; do
 			fd=${fd##*/}
 			[ "$fd" -le 2 ] || eval "exec $fd>&-" 2>/dev/null || true
