@@ -2,6 +2,7 @@
 
 #include "core/buf.h"
 #include "core/clock.h"
+#include "test/harness/port.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -42,18 +43,6 @@ static int run(struct fx_buf *out, const char *input, struct fx_error *err, cons
 	return fx_test_run(&command, out, NULL, err);
 }
 #define RUN(out, input, err, ...) run(out, input, err, (const char *const[]){__VA_ARGS__, NULL})
-
-static int free_port(int *out, struct fx_error *err)
-{
-	fx_auto(fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(address);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0 ||
-	        getsockname(fd, (struct sockaddr *)&address, &len) < 0)
-		return fx_fail_errno(err, "looking for a free port");
-	*out = ntohs(address.sin_port);
-	return 0;
-}
 
 /* A CA, a server certificate for 127.0.0.1 and a client certificate, in dir/tls. */
 static int make_certificates(struct fx_test_git *git, struct fx_error *err)
@@ -189,7 +178,7 @@ static int prepare(struct fx_test_git *git, struct fx_error *err)
 	/* Apache's children run as another user. */
 	chmod(git->dir, 0755);
 	fx_autofree char *repos = NULL;
-	int rc = free_port(&git->port, err);
+	int rc = fx_test_free_port(&git->port, err);
 	if (rc < 0)
 		return rc;
 	if (asprintf(&repos, "%s/repos", git->dir) < 0 ||
