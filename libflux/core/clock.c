@@ -206,8 +206,9 @@ static void add_decimal(char *out, size_t size, uint64_t value, int scale, const
 	size_t n = (size_t)snprintf(out, size, "%llu", (unsigned long long)(value / power));
 	uint64_t rest = value % power;
 	if (rest) {
-		char digits_text[24];
-		snprintf(digits_text, sizeof(digits_text), "%0*llu", scale, (unsigned long long)rest);
+		char digits_text[24] = "";
+		for (int i = scale; i-- > 0; rest /= 10)
+			digits_text[i] = (char)('0' + rest % 10);
 		for (size_t end = strlen(digits_text); end && digits_text[end - 1] == '0'; end--)
 			digits_text[end - 1] = '\0';
 		n += (size_t)snprintf(out + n, size - n, ".%s", digits_text);
