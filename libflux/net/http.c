@@ -161,6 +161,8 @@ static void end_call(struct fx_http_call *call, const struct fx_error *err)
 {
 	call->over = true;
 	call->handler.on_done(call->handler.arg, err);
+	if (!call->started)
+		return; /* start_call() lets go of it */
 	if (call->client->in_curl) {
 		call->next_reap = call->client->reap;
 		call->client->reap = call;
@@ -236,6 +238,11 @@ static void start_call(struct fx_loop_task *task)
 {
 	struct fx_http_call *call = (struct fx_http_call *)task;
 	struct fx_http_client *client = call->client;
+	call->started = true;
+	if (call->over) {
+		fx_http_call_free(call);
+		return;
+	}
 	call->next = client->active;
 	if (client->active)
 		client->active->prev = call;

@@ -75,6 +75,7 @@ struct fx_http_call {
 	char *method, *url;
 	struct curl_slist *headers, *connect_to;
 	char *body; /* owned copy, or NULL */
+	bool started; /* its task has run: before that the loop's list holds it */
 	bool in_multi, over, paused, follow;
 	/* The answer. */
 	struct fx_buf head; /* name NUL value NUL ... of the current head */

@@ -440,6 +440,30 @@ START_TEST(calls_end_once_however_they_end)
 }
 END_TEST
 
+static void start_and_abort(void *arg)
+{
+	start_call(arg);
+	abort_call(arg);
+}
+
+static void nothing(fx_unused void *arg)
+{
+}
+
+/* The loop's list of tasks still holds the call: it must not be freed under it. */
+START_TEST(a_call_may_be_aborted_before_it_begins)
+{
+	start_peer(answer_quickly);
+	struct seen seen = {.done = BOX_INIT};
+	fx_loop_call(net.loop, start_and_abort, &seen);
+	ck_assert_int_eq(seen.done.count, 1);
+	ck_assert_int_eq(seen.code, FX_E_CANCELED);
+	fx_loop_call(net.loop, nothing, NULL); /* the task has run */
+	ck_assert_int_eq(seen.done.count, 1);
+	ck_assert_int_eq(seen.heads, 0);
+}
+END_TEST
+
 static void serve_second(int fd)
 {
 	/* The first connection hangs in another thread's hands: keep it open and answer the next. */
@@ -494,6 +518,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, freeing_the_client_wakes_the_waiter);
 	tcase_add_test(tcase, cancel_races_with_the_answer);
 	tcase_add_test(tcase, calls_end_once_however_they_end);
+	tcase_add_test(tcase, a_call_may_be_aborted_before_it_begins);
 	tcase_add_test(tcase, a_callback_may_abort_another_call);
 	tcase_add_test(tcase, blocking_on_the_loop_thread_is_refused);
 	suite_add_tcase(suite, tcase);
