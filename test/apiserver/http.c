@@ -6,6 +6,7 @@
 #include "faults.h"
 #include "obj.h"
 #include "output.h"
+#include "protobuf.h"
 #include "reviews.h"
 #include "watch.h"
 #include "yaml.h"
@@ -355,12 +356,12 @@ static json_t *read_body(struct call *c, json_t **status)
 	const char *type = fx_server_header(c->http, "Content-Type");
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
 	json_t *body = NULL;
-	if (type && strncmp(type, "application/vnd.kubernetes.protobuf", 35) == 0)
-		*status = fx_as_status(415, "UnsupportedMediaType",
-		        "the body of the request was in an unknown format - accepted media types include: "
-		        "application/json, "
-		        "application/yaml");
-	else if (fx_as_yaml_one(text ? text : "", len, &body, &err) < 0)
+	if (fx_as_proto_is(type)) {
+		if (fx_as_proto_decode(text ? text : "", len, &body, &err) < 0)
+			*status = fx_as_status(400, "BadRequest", "%s", fx_error_message(&err));
+		return body;
+	}
+	if (fx_as_yaml_one(text ? text : "", len, &body, &err) < 0)
 		*status = fx_as_status(400, "BadRequest", "couldn't get version/kind; json parse error: %s",
 		        fx_error_message(&err));
 	return body;
@@ -371,7 +372,15 @@ static json_t *delete_options(struct call *c)
 {
 	size_t len;
 	const char *text = fx_server_body(c->http, &len);
-	json_t *options = text && len ? json_loadb(text, len, 0, NULL) : NULL;
+	json_t *options = NULL;
+	if (text && len && fx_as_proto_is(fx_server_header(c->http, "Content-Type"))) {
+		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+		/* Options that cannot be read are none. */
+		if (fx_as_proto_decode(text, len, &options, &err) < 0)
+			options = NULL;
+	} else if (text && len) {
+		options = json_loadb(text, len, 0, NULL);
+	}
 	if (!json_is_object(options)) {
 		json_decref(options);
 		options = json_object();

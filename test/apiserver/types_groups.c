@@ -177,6 +177,12 @@ const struct fx_as_type_row fx_as_types_groups[] = {
                 "versionPriority*:i"},
         {"APIServiceStatus", "conditions:[Condition|type]"},
 
+        /* not objects, but sent as such */
+        {"DeleteOptions", "gracePeriodSeconds:l preconditions:Preconditions orphanDependents:b "
+                          "propagationPolicy:s dryRun:[s]"},
+        {"Preconditions", "uid:s resourceVersion:s"},
+        {"TokenRequest", TOP "spec:x status:x"},
+
         /* answered from the request alone, never stored */
         {"SelfSubjectReview", TOP "status:x"},
         {"SelfSubjectAccessReview", TOP "spec*:x status:x"},
