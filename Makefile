@@ -134,4 +134,5 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 -include $(LIB_OBJ:.o=.d) $(foreach c,$(CONTROLLERS),$(patsubst %.o,%.d,$(call obj-of,$(c)))) \
+	$(foreach p,$(TEST_PROGS),$(patsubst %.c,$(BUILD)/obj/%.d,$(wildcard test/$(p)/*.c))) \
 	$(HARNESS:.o=.d) $(UNIT_SRC:%.c=$(BUILD)/obj/%.d) $(INTEGRATION_SRC:%.c=$(BUILD)/obj/%.d)

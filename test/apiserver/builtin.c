@@ -82,28 +82,37 @@ static void prepare_secret(json_t *o)
 	json_object_del(o, "stringData");
 }
 
-static void prepare_service(json_t *o, const json_t *old, unsigned *counter)
+static void prepare_service(json_t *o)
 {
 	json_t *spec = json_object_get(o, "spec");
 	const char *type = fx_json_str_at(spec, "type");
 	size_t i;
 	json_t *port;
-	bool external = type && strcmp(type, "ExternalName") == 0;
-	bool node_ports = type && (strcmp(type, "NodePort") == 0 || strcmp(type, "LoadBalancer") == 0);
 	json_array_foreach (json_object_get(spec, "ports"), i, port) {
 		json_t *number = json_object_get(port, "port");
 		if (number)
 			set_default(port, "targetPort", json_incref(number));
-		if (node_ports)
-			set_default(port, "nodePort", json_integer(30000 + (*counter)++ % 2768));
 	}
 	set_default(spec, "internalTrafficPolicy", json_string("Cluster"));
-	if (external)
-		return;
-	if (node_ports)
+	if (type && (strcmp(type, "NodePort") == 0 || strcmp(type, "LoadBalancer") == 0))
 		set_default(spec, "externalTrafficPolicy", json_string("Cluster"));
 	if (type && strcmp(type, "LoadBalancer") == 0)
 		set_default(spec, "allocateLoadBalancerNodePorts", json_true());
+}
+
+static void allocate_service(json_t *o, const json_t *old, unsigned *counter)
+{
+	json_t *spec = json_object_get(o, "spec");
+	const char *type = fx_json_str_at(spec, "type");
+	size_t i;
+	json_t *port;
+	if (type && strcmp(type, "ExternalName") == 0)
+		return;
+	bool node_ports = type && (strcmp(type, "NodePort") == 0 || strcmp(type, "LoadBalancer") == 0);
+	json_array_foreach (json_object_get(spec, "ports"), i, port) {
+		if (node_ports)
+			set_default(port, "nodePort", json_integer(30000 + (*counter)++ % 2768));
+	}
 	json_t *had = fx_json_at(old, "spec", "clusterIP");
 	const char *asked = fx_json_str_at(spec, "clusterIP");
 	if (!asked || !*asked) {
@@ -196,7 +205,13 @@ static bool is_kind(const struct fx_as_resource *r, const char *kind)
 	return !r->custom && strcmp(r->kind, kind) == 0;
 }
 
-void fx_as_builtin_prepare(const struct fx_as_resource *r, json_t *o, const json_t *old, unsigned *counter)
+void fx_as_builtin_allocate(const struct fx_as_resource *r, json_t *o, const json_t *old, unsigned *counter)
+{
+	if (is_kind(r, "Service"))
+		allocate_service(o, old, counter);
+}
+
+void fx_as_builtin_prepare(const struct fx_as_resource *r, json_t *o, const json_t *old)
 {
 	json_t *spec = json_object_get(o, "spec");
 	if (r->custom)
@@ -211,7 +226,7 @@ void fx_as_builtin_prepare(const struct fx_as_resource *r, json_t *o, const json
 	} else if (is_kind(r, "Secret")) {
 		prepare_secret(o);
 	} else if (is_kind(r, "Service")) {
-		prepare_service(o, old, counter);
+		prepare_service(o);
 	} else if (is_kind(r, "Deployment")) {
 		prepare_strategy(
 		        spec, "strategy", json_pack("{s:s,s:s}", "maxUnavailable", "25%", "maxSurge", "25%"));

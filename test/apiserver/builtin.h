@@ -7,9 +7,11 @@
 
 #include "kinds.h"
 
-/* Fills in what plain defaults cannot say; old is NULL on create. counter: source of cluster addresses and
- * ports. */
-void fx_as_builtin_prepare(
+/* Fills in what plain defaults cannot say; old is NULL on create. */
+void fx_as_builtin_prepare(const struct fx_as_resource *resource, json_t *object, const json_t *old);
+
+/* Hands out addresses and ports, which no manager owns. counter: the source of both. */
+void fx_as_builtin_allocate(
         const struct fx_as_resource *resource, json_t *object, const json_t *old, unsigned *counter);
 
 /* Appends problems as fx_as_schema_validate() does; old is NULL on create. */

@@ -275,11 +275,8 @@ static void run_rules(
 		if (!text || fx_as_cel_rule(text, value, old) != 0)
 			continue;
 		fx_autofree char *full = NULL;
-		fx_autofree char *shown = json_is_object(value) || json_is_array(value)
-		                                  ? strdup(json_is_object(value) ? "\"object\"" : "\"array\"")
-		                                  : fx_as_text(value);
-		int n = message ? asprintf(&full, "Invalid value: %s: %s", shown, message)
-		                : asprintf(&full, "Invalid value: %s: failed rule: %s", shown, text);
+		int n = message ? asprintf(&full, "Invalid value: %s", message)
+		                : asprintf(&full, "Invalid value: failed rule: %s", text);
 		if (n >= 0)
 			json_array_append_new(
 			        problems, json_pack("{s:s,s:s,s:s}", "reason", "FieldValueInvalid", "field",

@@ -4,13 +4,14 @@
 #include "core/clock.h"
 #include "gc.h"
 #include "obj.h"
+#include "rest.h"
 #include "sim.h"
 #include "watch.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum job_type { JOB_GONE, JOB_LOOK, JOB_BEGIN, JOB_SETTLE };
+enum job_type { JOB_GONE, JOB_LOOK, JOB_BEGIN, JOB_SETTLE, JOB_FURNISH };
 
 struct job {
 	struct job *next;
@@ -72,6 +73,8 @@ void fx_as_controllers_change(struct fx_as *as, const struct fx_as_change *c)
 		add(as, JOB_GONE, c->resource, o, 0);
 		return;
 	}
+	if (c->type == FX_AS_ADDED && !c->resource->custom && strcmp(c->resource->kind, "Namespace") == 0)
+		add(as, JOB_FURNISH, c->resource, o, 0);
 	if (fx_json_at(o, "metadata", "deletionTimestamp") || fx_json_at(o, "metadata", "ownerReferences"))
 		add(as, JOB_LOOK, c->resource, o, 0);
 	int delay = fx_as_sim_delay(c->resource, o);
@@ -107,6 +110,30 @@ static void after_removal(struct fx_as *as, const struct job *j)
 	}
 }
 
+/* What every namespace has. */
+static void furnish(struct fx_as *as, const char *ns)
+{
+	static const struct {
+		const char *plural, *name, *data;
+	} things[] = {{"serviceaccounts", "default", NULL}, {"configmaps", "kube-root-ca.crt", "ca.crt"}};
+	for (size_t i = 0; i < FX_COUNT(things); i++) {
+		struct fx_as_resource *r = fx_as_registry_find(&as->kinds, "", things[i].plural);
+		struct fx_as_op op = {.as = as,
+		        .resource = r,
+		        .version = fx_as_resource_version(r, NULL),
+		        .ns = ns,
+		        .name = "",
+		        .subresource = "",
+		        .manager = "kube-controller-manager"};
+		fx_auto(json) json_t *object = json_pack("{s:{s:s}}", "metadata", "name", things[i].name);
+		if (things[i].data)
+			fx_as_put(object, json_string(as->ca ? as->ca : ""), "data", things[i].data, NULL);
+		json_t *status = NULL;
+		json_decref(fx_as_rest_create(&op, object, &status));
+		json_decref(status);
+	}
+}
+
 static void run(struct fx_as *as, const struct job *j)
 {
 	if (j->type == JOB_GONE) {
@@ -118,7 +145,9 @@ static void run(struct fx_as *as, const struct job *j)
 	if (!uid || strcmp(uid, j->uid) != 0)
 		return;
 	fx_auto(json) json_t *object = json_incref(o->json);
-	if (j->type == JOB_LOOK)
+	if (j->type == JOB_FURNISH)
+		furnish(as, j->name);
+	else if (j->type == JOB_LOOK)
 		fx_as_gc_look_at(as, j->resource, object);
 	else if (fx_json_int_at(object, 0, "metadata", "generation") != j->generation)
 		return;

@@ -28,12 +28,6 @@ void fx_as_crd_complete(json_t *crd, const json_t *old)
 		        condition("NamesAccepted", "NoConflicts", "no conflicts found"),
 		        condition("Established", "InitialNamesAccepted",
 		                "the initial names have been accepted"));
-		json_t *finalizers = fx_json_at(crd, "metadata", "finalizers");
-		if (!fx_as_array_has(finalizers, FX_AS_CRD_FINALIZER)) {
-			finalizers = finalizers ? json_incref(finalizers) : json_array();
-			json_array_append_new(finalizers, json_string(FX_AS_CRD_FINALIZER));
-			fx_as_put(crd, finalizers, "metadata", "finalizers", NULL);
-		}
 	}
 	json_object_set_new(status, "acceptedNames", json_deep_copy(names));
 	json_t *stored = json_object_get(status, "storedVersions");

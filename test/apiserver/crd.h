@@ -10,7 +10,7 @@
 
 #define FX_AS_CRD_FINALIZER "customresourcecleanup.apiextensions.k8s.io"
 
-/* Sets acceptedNames, storedVersions, the conditions and the finalizer. */
+/* Sets acceptedNames, storedVersions, the conditions. */
 void fx_as_crd_complete(json_t *crd, const json_t *old);
 
 /* Creates every object found in a YAML or JSON file, or in all such files of a folder; other kinds than

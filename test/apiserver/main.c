@@ -240,6 +240,7 @@ static void state_release(struct fx_as *as)
 	}
 	fx_vec_release(&as->denied);
 	json_decref(as->counts);
+	free(as->ca);
 	pthread_mutex_destroy(&as->lock);
 }
 
@@ -265,6 +266,7 @@ static int serve(struct fx_as *as, const struct options *o, const sigset_t *sign
 	fx_autofree char *cert = NULL, *key = NULL;
 	if (!o->plain && fx_as_cert_new(&cert, &key, err) < 0)
 		return -1;
+	as->ca = fx_take(cert);
 	if (fx_as_controllers_start(as, err) < 0 || first_objects(as, err) < 0)
 		return -1;
 	fx_vec_foreach (const char *, path, &o->crds) {
@@ -276,7 +278,7 @@ static int serve(struct fx_as *as, const struct options *o, const sigset_t *sign
 	        .max_connections = CONNECTIONS_MAX,
 	        .idle_timeout_s = IDLE_TIMEOUT_S,
 	        .max_body_bytes = BODY_MAX,
-	        .cert_pem = cert,
+	        .cert_pem = as->ca,
 	        .key_pem = key,
 	        .handle = fx_as_http_handle,
 	        .arg = as};
@@ -284,7 +286,7 @@ static int serve(struct fx_as *as, const struct options *o, const sigset_t *sign
 	if (fx_server_new(&options, &server, err) < 0)
 		return -1;
 	as->port = fx_server_port(server);
-	int rc = announce(o, as->port, cert, err), signal_number;
+	int rc = announce(o, as->port, as->ca, err), signal_number;
 	if (rc == 0)
 		sigwait(signals, &signal_number);
 	fx_as_lock(as);

@@ -11,6 +11,7 @@
 
 /* Updates by so many managers are kept apart; the oldest beyond go into one entry. */
 #define UPDATE_MANAGERS_MAX 10
+#define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 #define ANCIENT_MANAGER "ancient-changes"
 
 struct entry {
@@ -345,6 +346,21 @@ static json_t *prune_merged(
 	return gone ? fx_as_fields_remove(w->schema, merged, gone) : json_incref(merged);
 }
 
+/* kubectl's client-side apply goes on from what its server-side apply did: the annotation is kept true. */
+static void keep_last_applied(const struct fx_as_writer *w, const json_t *config, json_t *out)
+{
+	if (strcmp(w->manager, "kubectl") != 0 || !fx_json_at(out, "metadata", "annotations", LAST_APPLIED))
+		return;
+	fx_auto(json) json_t *copy = json_deep_copy(config);
+	fx_json_del_at(copy, "metadata", "annotations", LAST_APPLIED);
+	if (!json_object_size(fx_json_at(copy, "metadata", "annotations")))
+		fx_json_del_at(copy, "metadata", "annotations");
+	fx_autofree char *text = fx_as_text(copy);
+	fx_autofree char *line = NULL;
+	if (text && asprintf(&line, "%s\n", text) >= 0)
+		fx_as_put(out, json_string(line), "metadata", "annotations", LAST_APPLIED, NULL);
+}
+
 void fx_as_managed_apply(const struct fx_as_writer *w, const json_t *live, const json_t *config, bool force,
         json_t **out, json_t **status)
 {
@@ -356,19 +372,22 @@ void fx_as_managed_apply(const struct fx_as_writer *w, const json_t *live, const
 	if (!self)
 		return;
 	fx_auto(json) json_t *last = fx_take(self->set);
-	self->set = stripped(w, fx_as_fields_of(w->schema, config));
+	/* The identity counts as owned until what is no longer applied has gone. */
+	self->set = fx_as_fields_of(w->schema, config);
 	fx_auto(json) json_t *merged = fx_as_fields_merge(w->schema, before, config);
 	fx_auto(json) json_t *pruned = prune_merged(w, &m, merged, last);
+	self->set = stripped(w, fx_take(self->set));
 	fx_auto(json) json_t *changed = NULL, *removed = NULL;
 	fx_as_fields_compare(w->schema, before, pruned, &changed, &removed);
 	changed = stripped(w, fx_take(changed));
 	if (!force && (*status = find_conflicts(&m, self, changed)))
 		return;
 	take_from_others(&m, self, changed, removed);
-	if (!*self->time || !(last && self->set && json_equal(last, self->set)))
+	if (!live || changed || removed)
 		stamp(self);
 	*out = json_deep_copy(pruned);
 	encode(&m, *out);
+	keep_last_applied(w, config, *out);
 }
 
 static json_t *without_times(const json_t *list)

@@ -95,6 +95,21 @@ static char *unknown_text(const json_t *unknown)
 	return fx_buf_take(&text, NULL);
 }
 
+/* A patch whose result does not decode. */
+static json_t *bad_patch(const struct fx_as_op *op, const char *fmt, const char *text)
+{
+	fx_autofree char *why = NULL;
+	fx_autofree char *message = NULL;
+	fx_auto(json) json_t *value = json_string(op->patch);
+	fx_autofree char *quoted = fx_as_text(value);
+	if (asprintf(&why, fmt, text) < 0 || asprintf(&message, "Invalid value: %s: %s", quoted, why) < 0)
+		return NULL;
+	json_t *status = fx_as_status(422, "Invalid", " \"\" is invalid: patch: %s", message);
+	fx_as_put(status, json_object(), "details", NULL);
+	fx_as_status_cause(status, "FieldValueInvalid", "patch", message);
+	return status;
+}
+
 static json_t *handle_unknown(struct fx_as_op *op, json_t *object)
 {
 	fx_auto(json) json_t *unknown = json_array();
@@ -103,6 +118,8 @@ static json_t *handle_unknown(struct fx_as_op *op, json_t *object)
 		return NULL;
 	if (op->strict == FX_AS_STRICT) {
 		fx_autofree char *text = unknown_text(unknown);
+		if (op->patch)
+			return bad_patch(op, "strict decoding error: %s", text);
 		return fx_as_status(400, "BadRequest",
 		        "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s",
 		        op->resource->kind, op->version->name, op->resource->kind, text);
@@ -151,12 +168,19 @@ static json_t *decode_error(const struct fx_as_op *op, const json_t *problems)
 		fx_autofree char *have = strndup(message + strlen("Invalid value: \""),
 		        strcspn(message + strlen("Invalid value: \""), "\""));
 		fx_autofree char *want = type ? strndup(type + 16, strcspn(type + 16, ":")) : strdup("");
-		return fx_as_status(400, "BadRequest",
-		        "%s in version \"%s\" cannot be handled as a %s: json: cannot unmarshal %s into Go "
-		        "struct field "
-		        "%s%s.%s of type %s",
-		        kind, op->version->name, kind, have, kind,
-		        strncmp(field, "spec.", 5) == 0 ? "Spec" : "", field, want);
+		const char *go_type = strcmp(want, "integer") == 0   ? "int32"
+		                      : strcmp(want, "boolean") == 0 ? "bool"
+		                                                     : want;
+		fx_autofree char *why = NULL;
+		if (asprintf(&why, "json: cannot unmarshal %s into Go struct field %s%s.%s of type %s", have,
+		            kind, strncmp(field, "spec.", 5) == 0 ? "Spec" : "", field, go_type) < 0)
+			return NULL;
+		if (op->patch && op->strategic)
+			return bad_patch(op, "unrecognized type: %s", go_type);
+		if (op->patch)
+			return bad_patch(op, "%s", why);
+		return fx_as_status(400, "BadRequest", "%s in version \"%s\" cannot be handled as a %s: %s",
+		        kind, op->version->name, kind, why);
 	}
 	return NULL;
 }
@@ -178,7 +202,7 @@ int fx_as_rest_admit(struct fx_as_op *op, json_t *object, const json_t *old, jso
 	if ((*status = handle_unknown(op, object)))
 		return -1;
 	fx_as_schema_default(schema, object);
-	fx_as_builtin_prepare(op->resource, object, old, &op->as->counter);
+	fx_as_builtin_prepare(op->resource, object, old);
 	fx_auto(json) json_t *problems = json_array();
 	fx_as_meta_validate(op->resource, object, problems);
 	fx_as_schema_validate(schema, object, "", problems);
@@ -438,6 +462,19 @@ static bool is_done(const struct fx_as_resource *r, const json_t *object)
 	       !(namespace && json_array_size(fx_json_at(object, "spec", "finalizers")));
 }
 
+void fx_as_rest_store_as(struct fx_as *as, struct fx_as_resource *resource, const char *manager,
+        const json_t *old, json_t *new)
+{
+	struct fx_as_op op = {.resource = resource,
+	        .version = fx_as_resource_version(resource, NULL),
+	        .manager = manager,
+	        .subresource = "status"};
+	fx_autofree char *api_version = NULL;
+	struct fx_as_writer writer = fx_as_rest_writer(&op, &api_version);
+	fx_as_managed_update(&writer, old, new);
+	fx_as_rest_store(as, resource, new);
+}
+
 void fx_as_rest_store(struct fx_as *as, struct fx_as_resource *resource, json_t *new)
 {
 	const char *ns = fx_as_namespace(new), *name = fx_as_name(new);
@@ -466,6 +503,26 @@ void fx_as_rest_drop_finalizer(
 	fx_as_rest_store(as, resource, copy);
 }
 
+/* The controllers' write of a definition's status, in the same step. */
+static void complete_definition(const struct fx_as_op *op, json_t *object, const json_t *old)
+{
+	fx_autofree char *api_version = NULL;
+	struct fx_as_writer writer = fx_as_rest_writer(op, &api_version);
+	fx_auto(json) json_t *before = NULL;
+	writer.manager = "kube-apiserver";
+	writer.subresource = "status";
+	fx_as_crd_complete(object, old);
+	before = json_deep_copy(object);
+	if (old)
+		json_object_set(before, "status", json_object_get(old, "status"));
+	else
+		json_object_set_new(before, "status",
+		        json_pack("{s:{},s:[],s:O}", "acceptedNames", "conditions", "storedVersions",
+		                fx_json_at(object, "status", "storedVersions")));
+	if (!json_equal(before, object))
+		fx_as_managed_update(&writer, before, object);
+}
+
 json_t *fx_as_rest_finish(struct fx_as_op *op, json_t *object, const json_t *old)
 {
 	struct fx_as_resource *r = op->resource;
@@ -475,11 +532,17 @@ json_t *fx_as_rest_finish(struct fx_as_op *op, json_t *object, const json_t *old
 	struct fx_as_writer writer = fx_as_rest_writer(op, &api_version);
 	if (!op->applied)
 		fx_as_managed_update(&writer, old, object);
-	if (old && !status_only && r->has_generation && spec_changed(object, old))
+	if (!status_only)
+		fx_as_builtin_allocate(r, object, old, &op->as->counter);
+	/* Deployments count their annotations too: they are copied to ReplicaSets. */
+	bool annotated = !r->custom && strcmp(r->kind, "Deployment") == 0 &&
+	                 !fx_json_equal_loose(fx_json_at(object, "metadata", "annotations"),
+	                         fx_json_at(old, "metadata", "annotations"));
+	if (old && !status_only && r->has_generation && (annotated || spec_changed(object, old)))
 		fx_as_put(object, json_integer(fx_json_int_at(old, 0, "metadata", "generation") + 1),
 		        "metadata", "generation", NULL);
 	if (!r->custom && strcmp(r->kind, "CustomResourceDefinition") == 0)
-		fx_as_crd_complete(object, old);
+		complete_definition(op, object, old);
 	fx_autofree char *stored_version =
 	        fx_as_api_version(r->group, storage ? storage->name : op->version->name);
 	json_object_set_new(object, "apiVersion", json_string(stored_version));

@@ -19,8 +19,10 @@ struct fx_as_op {
 	const char *manager;
 	const char *user;
 	bool dry_run;
-	bool force;   /* apply */
-	bool applied; /* managedFields are set already */
+	bool force;        /* apply */
+	const char *patch; /* the patch or its result as text, for errors; NULL: no patch */
+	bool strategic;    /* that patch is a strategic merge patch */
+	bool applied;      /* managedFields are set already */
 	enum fx_as_strictness strict;
 	json_t *warnings; /* array of strings, filled; may be NULL */
 };
@@ -41,6 +43,10 @@ json_t *fx_as_rest_shown(const struct fx_as_op *op, const json_t *object);
 /* Writes a changed copy of a stored object as a controller inside the server does (no managed fields, no
  * checks); takes new. */
 void fx_as_rest_store(struct fx_as *as, struct fx_as_resource *resource, json_t *new);
+
+/* The same for a status, which manager then owns. */
+void fx_as_rest_store_as(struct fx_as *as, struct fx_as_resource *resource, const char *manager,
+        const json_t *old, json_t *new);
 
 /* Removes a finalizer; the object goes when it was the last one of a deleted object. */
 void fx_as_rest_drop_finalizer(

@@ -2,6 +2,7 @@
 #include "rest.h"
 
 #include "core/cleanup.h"
+#include "crd.h"
 #include "obj.h"
 
 #include <string.h>
@@ -71,6 +72,15 @@ static void set_finalizers(json_t *object, const char *wanted)
 	json_decref(list);
 }
 
+static void add_finalizer(json_t *object, const char *name)
+{
+	json_t *list = json_copy(fx_json_at(object, "metadata", "finalizers"));
+	if (!list)
+		list = json_array();
+	json_array_append_new(list, json_string(name));
+	fx_as_put(object, list, "metadata", "finalizers", NULL);
+}
+
 static bool stays(const struct fx_as_resource *r, const json_t *object)
 {
 	return json_array_size(fx_json_at(object, "metadata", "finalizers")) ||
@@ -106,6 +116,8 @@ json_t *fx_as_rest_delete(struct fx_as_op *op, const json_t *options, json_t **s
 	const char *policy = fx_json_str_at(options, "propagationPolicy");
 	if (!going || policy)
 		set_finalizers(object, policy_finalizer(options));
+	if (!going && !op->resource->custom && strcmp(op->resource->kind, "CustomResourceDefinition") == 0)
+		add_finalizer(object, FX_AS_CRD_FINALIZER);
 	if (going && stays(op->resource, object)) {
 		if (!op->dry_run && !json_equal(object, live->json))
 			fx_as_store_put(&op->as->store, op->resource, object);

@@ -26,12 +26,12 @@ static json_t *parse_body(const char *text, size_t len, json_t **status)
 	return body;
 }
 
-static json_t *rejected(const char *why)
+/* As the real server: the reason stays there. */
+static json_t *rejected(void)
 {
 	json_t *status = fx_as_status(
 	        422, "Invalid", "the server rejected our request due to an error in our request");
 	fx_as_put(status, json_object(), "details", NULL);
-	fx_as_status_cause(status, "UnexpectedServerResponse", NULL, why);
 	return status;
 }
 
@@ -46,7 +46,7 @@ static json_t *patched(
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
 	json_t *out = NULL;
 	if (fx_as_patch_json(shown, body, &out, &err) < 0)
-		*status = rejected(fx_error_message(&err));
+		*status = rejected();
 	return out;
 }
 
@@ -69,7 +69,13 @@ static json_t *patch_existing(
 		        fx_as_name(object), op->name);
 		return NULL;
 	}
-	return fx_as_rest_replace(op, object, live->json, status);
+	bool strategic = strncmp(type, "application/strategic", 21) == 0;
+	fx_autofree char *shown = strategic ? strndup(text, len) : fx_as_text(object);
+	op->patch = shown;
+	op->strategic = strategic;
+	json_t *result = fx_as_rest_replace(op, object, live->json, status);
+	op->patch = NULL;
+	return result;
 }
 
 /* The configuration of an apply against the path and the schema. */

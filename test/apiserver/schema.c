@@ -201,6 +201,9 @@ json_t *fx_as_schema_zero(const json_t *schema)
 	json_object_foreach ((json_t *)json_object_get(schema, "properties"), key, property) {
 		if (json_object_get(property, FX_AS_BY_VALUE))
 			json_object_set_new(zero, key, fx_as_schema_zero(property));
+		else if (json_object_get(property, "items") &&
+		         fx_as_array_has(json_object_get(schema, "required"), key))
+			json_object_set_new(zero, key, json_array());
 	}
 	return zero;
 }

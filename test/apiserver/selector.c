@@ -108,7 +108,10 @@ static bool parse_requirement(const char **p, struct requirement *r)
 		return parse_set(p, r);
 	}
 	char *value = take_word(p);
-	return value && fx_vec_push(&r->values, value);
+	if (!value || !fx_vec_push(&r->values, value))
+		return false;
+	*p = skip(*p);
+	return **p == '\0' || **p == ',';
 }
 
 int fx_as_labels_parse(const char *text, struct fx_as_selector **out, struct fx_error *err)
@@ -125,7 +128,8 @@ int fx_as_labels_parse(const char *text, struct fx_as_selector **out, struct fx_
 		bool ok = parse_requirement(&p, &r);
 		if (!ok || !fx_vec_push(&s->all, r)) {
 			requirement_release(&r);
-			return fx_fail(err, FX_E_PARSE, "unable to parse requirement: %s", text);
+			return fx_fail(err, FX_E_PARSE,
+			        "unable to parse requirement: found '%.1s', expected: identifier", p);
 		}
 	} while (take_text(&p, ","));
 	if (*skip(p))

@@ -9,6 +9,7 @@
 
 /* The longest delay that an annotation can ask for. */
 #define DELAY_MAX_MS 600000
+#define REVISION "deployment.kubernetes.io/revision"
 
 static const char *const workloads[] = {"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Pod",
         "PersistentVolumeClaim", "Service", "Ingress"};
@@ -71,7 +72,9 @@ static void write_status(struct fx_as *as, struct fx_as_resource *r, const json_
 	}
 	json_t *copy = json_deep_copy(object);
 	json_object_set_new(copy, "status", status);
-	fx_as_rest_store(as, r, copy);
+	if (is(r, "Deployment") && !fx_json_at(copy, "metadata", "annotations", REVISION))
+		fx_as_put(copy, json_string("1"), "metadata", "annotations", REVISION, NULL);
+	fx_as_rest_store_as(as, r, "kube-controller-manager", object, copy);
 }
 
 static json_t *deployment_status(const json_t *o, bool ready, const char *failure)
@@ -107,6 +110,7 @@ static json_t *deployment_status(const json_t *o, bool ready, const char *failur
 		                                                      : "ReplicaSetUpdated",
 		                                          text));
 	json_object_set_new(s, "conditions", conditions);
+	json_object_set_new(s, "terminatingReplicas", json_integer(0));
 	return s;
 }
 

@@ -34,6 +34,7 @@ struct fx_as {
 	json_t *counts; /* "user verb resource" to a number */
 	json_t *faults_fired;
 	int port;
+	char *ca; /* PEM; NULL: plain HTTP */
 };
 
 static inline void fx_as_lock(struct fx_as *as)

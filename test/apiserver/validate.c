@@ -216,9 +216,11 @@ static void typed_error(json_t *errors, const char *path, const char *what, cons
 {
 	fx_autofree char *text = value ? fx_as_text(value) : NULL;
 	fx_autofree char *message = NULL;
-	int n = text ? asprintf(&message, "%s: expected %s, got &value.valueUnstructured{Value:%s}", path,
-	                       what, text)
-	             : asprintf(&message, "%s: %s", path, what);
+	int n = json_is_string(value) && what[0] == 'n'
+	                ? asprintf(&message, "%s: expected %s, got string", path, what)
+	        : text ? asprintf(&message, "%s: expected %s, got &value.valueUnstructured{Value:%s}", path,
+	                         what, text)
+	               : asprintf(&message, "%s: %s", path, what);
 	if (n >= 0)
 		json_array_append_new(errors, json_string(message));
 }

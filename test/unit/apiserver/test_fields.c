@@ -192,6 +192,18 @@ START_TEST(equal_values_are_shared)
 }
 END_TEST
 
+START_TEST(identity_survives_the_last_label)
+{
+	fx_auto(json) json_t *status = NULL;
+	fx_auto(json) json_t *one = applied(
+	        "one", NULL, "{'metadata':{'name':'x','labels':{'a':'1'}},'data':{'a':'1'}}", false, &status);
+	fx_auto(json) json_t *less =
+	        applied("one", one, "{'metadata':{'name':'x'},'data':{'a':'1'}}", false, &status);
+	ck_assert_str_eq(fx_as_name(less), "x");
+	ck_assert_ptr_null(fx_json_at(less, "metadata", "labels"));
+}
+END_TEST
+
 START_TEST(updates_take_fields)
 {
 	fx_auto(json) json_t *status = NULL;
@@ -367,6 +379,7 @@ static Suite *suite(void)
 	tcase_add_test(c, field_sets_of_objects);
 	tcase_add_test(c, apply_conflicts_and_takes_over);
 	tcase_add_test(c, equal_values_are_shared);
+	tcase_add_test(c, identity_survives_the_last_label);
 	tcase_add_test(c, updates_take_fields);
 	tcase_add_test(c, lists_keep_their_order);
 	tcase_add_test(c, validation_texts);
