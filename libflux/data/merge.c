@@ -550,8 +550,7 @@ int fx_strategic_merge(struct fx_arena *arena, const struct fx_schema_set *schem
 			fx_error_move(err, &why);
 		return rc;
 	}
-	if (result && result != dest)
-		*dest = *result;
+	/* kustomize drops what a `$patch: replace` at the top would put in dest's place. */
 	*out = result ? dest : NULL;
 	return 0;
 }

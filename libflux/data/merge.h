@@ -12,8 +12,8 @@
 
 /*
  * Merges patch into dest. Both trees are changed and become one: hand in copies of what is needed later. *out
- * is dest, or NULL when the patch deletes it. FX_E_INVALID "wrong node kind: expected MappingNode but got
- * SequenceNode", "unknown patch strategy 'x'".
+ * is dest, or NULL when the patch deletes it (`$patch: replace` at the top changes nothing, as upstream).
+ * FX_E_INVALID "wrong node kind: expected MappingNode but got SequenceNode", "unknown patch strategy 'x'".
  */
 int fx_strategic_merge(struct fx_arena *arena, const struct fx_schema_set *schema, struct fx_node *dest,
         struct fx_node *patch, struct fx_node **out, struct fx_error *err) fx_must_use;

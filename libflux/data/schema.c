@@ -41,6 +41,7 @@ enum type_id {
 	T_NODE_STATUS,
 	T_CSI_NODE,
 	T_CSI_NODE_SPEC,
+	T_KUSTOMIZATION,
 	T_COUNT,
 };
 
@@ -92,6 +93,7 @@ static const struct fx_schema_type types[T_COUNT] = {
         [T_NODE_SPEC] = {{{"podCIDRs", T_NONE, ""}}},
         [T_NODE_STATUS] = {{{"conditions", T_NONE, "type"}, {"addresses", T_NONE, "type"}}},
         [T_CSI_NODE] = {{{"metadata", T_META, NULL}, {"spec", T_CSI_NODE_SPEC, NULL}}},
+        [T_KUSTOMIZATION] = {{{"configMapGenerator", T_NONE, "name"}, {"secretGenerator", T_NONE, "name"}}},
         [T_CSI_NODE_SPEC] = {{{"drivers", T_NONE, "name"}}},
 };
 
@@ -160,6 +162,7 @@ static const struct kinds kinds[] = {
         {"storage.k8s.io/v1 storage.k8s.io/v1beta1", "CSINode", T_CSI_NODE, S_CLUSTER},
         {"storage.k8s.io/v1 storage.k8s.io/v1beta1", "CSIDriver StorageClass VolumeAttachment", T_OBJECT,
                 S_CLUSTER},
+        {"kustomize.config.k8s.io/v1beta1", "Kustomization", T_KUSTOMIZATION, S_UNKNOWN},
         {"authentication.k8s.io/v1 authentication.k8s.io/v1beta1", "TokenRequest TokenReview", T_OBJECT,
                 S_UNKNOWN},
         {"authorization.k8s.io/v1 authorization.k8s.io/v1beta1",
@@ -188,19 +191,47 @@ static const struct kinds *find_kind(const char *api_version, const char *kind)
 
 /* ---- custom documents ---- */
 
-static const struct fx_node *resolve_ref(const struct fx_schema_set *set, const struct fx_node *schema)
+/* Built-in types that custom documents refer to without defining them. */
+static const struct {
+	const char *name;
+	enum type_id type;
+} type_names[] = {{"ObjectMeta", T_META}, {"PodSpec", T_POD_SPEC}, {"PodTemplateSpec", T_POD_TEMPLATE},
+        {"Container", T_CONTAINER}, {"EphemeralContainer", T_EPHEMERAL_CONTAINER}, {"Volume", T_VOLUME},
+        {"EphemeralVolumeSource", T_EPHEMERAL_VOLUME}, {"PersistentVolumeClaimTemplate", T_CLAIM_TEMPLATE},
+        {"ServiceSpec", T_SERVICE_SPEC}, {"Pod", T_POD}, {"DeploymentSpec", T_WORKLOAD_SPEC},
+        {"StatefulSetSpec", T_WORKLOAD_SPEC}, {"DaemonSetSpec", T_WORKLOAD_SPEC},
+        {"ReplicaSetSpec", T_WORKLOAD_SPEC}, {"JobSpec", T_WORKLOAD_SPEC}, {"CronJobSpec", T_CRON_JOB_SPEC},
+        {"JobTemplateSpec", T_JOB_TEMPLATE}, {"Deployment", T_WORKLOAD}, {"StatefulSet", T_WORKLOAD},
+        {"DaemonSet", T_WORKLOAD}, {"ReplicaSet", T_WORKLOAD}, {"Job", T_WORKLOAD}, {"Service", T_SERVICE},
+        {"PersistentVolumeClaim", T_WITH_STATUS}};
+
+static struct fx_schema_at builtin_by_name(const struct fx_schema_set *set, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	if (!set->builtin || strncmp(name, "io.k8s.", 7) != 0 || !dot)
+		return (struct fx_schema_at){0};
+	for (size_t i = 0; i < FX_COUNT(type_names); i++)
+		if (strcmp(type_names[i].name, dot + 1) == 0)
+			return (struct fx_schema_at){.type = &types[type_names[i].type]};
+	return (struct fx_schema_at){0};
+}
+
+/* Follows references; the place may turn out to be a built-in type. */
+static struct fx_schema_at resolve(const struct fx_schema_set *set, struct fx_schema_at at)
 {
 	static const char prefix[] = "#/definitions/";
 	/* A chain of references cannot be longer than this without a loop that matters. */
-	for (int i = 0; schema && i < 16; i++) {
-		const char *ref = fx_node_get_text(schema, "$ref");
+	for (int i = 0; at.custom && i < 16; i++) {
+		const char *ref = fx_node_get_text(at.custom, "$ref");
 		if (!ref)
-			return schema;
+			return at;
 		if (strncmp(ref, prefix, sizeof(prefix) - 1) != 0)
-			return NULL;
-		schema = fx_node_get(set->definitions, ref + sizeof(prefix) - 1);
+			break;
+		at.custom = fx_node_get(set->definitions, ref + sizeof(prefix) - 1);
+		if (!at.custom)
+			return builtin_by_name(set, ref + sizeof(prefix) - 1);
 	}
-	return NULL;
+	return (struct fx_schema_at){0};
 }
 
 static bool gvk_is(const struct fx_node *gvk, const char *api_version, const char *kind)
@@ -221,9 +252,9 @@ static const struct fx_node *find_definition(
 	for (uint32_t i = 0; set->definitions && i < set->definitions->len; i++) {
 		const struct fx_node *def = set->definitions->pairs[i].value;
 		const struct fx_node *gvks = fx_node_get(def, "x-kubernetes-group-version-kind");
-		/* Only a definition of exactly one kind counts. */
-		if (fx_node_is_seq(gvks) && gvks->len == 1 && gvk_is(gvks->items[0], api_version, kind))
-			found = def;
+		for (uint32_t k = 0; fx_node_is_seq(gvks) && k < gvks->len; k++)
+			if (gvk_is(gvks->items[k], api_version, kind))
+				found = def;
 	}
 	return found;
 }
@@ -243,14 +274,14 @@ struct fx_schema_at fx_schema_kind(const struct fx_schema_set *set, const char *
 struct fx_schema_at fx_schema_field(const struct fx_schema_set *set, struct fx_schema_at at, const char *name)
 {
 	struct fx_schema_at out = {0};
+	if (at.custom)
+		at = resolve(set, at);
 	if (at.custom) {
-		const struct fx_node *schema = resolve_ref(set, at.custom);
-		out.custom = fx_node_at(schema, "properties", name, NULL);
+		out.custom = fx_node_at(at.custom, "properties", name, NULL);
 		if (!out.custom)
-			out.custom = fx_node_get(schema, "additionalProperties");
+			out.custom = fx_node_get(at.custom, "additionalProperties");
 		if (out.custom && !fx_node_is_map(out.custom))
 			out.custom = NULL;
-		/* The list's own annotations stand beside a $ref, if there is one. */
 		return out;
 	}
 	if (!at.type || at.keys)
@@ -269,8 +300,10 @@ struct fx_schema_at fx_schema_field(const struct fx_schema_set *set, struct fx_s
 struct fx_schema_at fx_schema_items(const struct fx_schema_set *set, struct fx_schema_at at)
 {
 	struct fx_schema_at out = {0};
+	if (at.custom)
+		at = resolve(set, at);
 	if (at.custom) {
-		out.custom = fx_node_get(resolve_ref(set, at.custom), "items");
+		out.custom = fx_node_get(at.custom, "items");
 		return out;
 	}
 	out.type = at.type;
@@ -325,6 +358,12 @@ static enum scope custom_scope(const struct fx_schema_set *set, const char *api_
 		scope = S_CLUSTER;
 	}
 	return scope;
+}
+
+bool fx_schema_knows_scope(const char *api_version, const char *kind)
+{
+	const struct kinds *k = find_kind(api_version, kind);
+	return k && k->scope != S_UNKNOWN;
 }
 
 bool fx_schema_is_cluster_scoped(const struct fx_schema_set *set, const char *api_version, const char *kind)

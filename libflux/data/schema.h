@@ -50,6 +50,9 @@ struct fx_schema_at fx_schema_items(const struct fx_schema_set *set, struct fx_s
  * a list of scalars. */
 bool fx_schema_merges(struct fx_schema_at at, char keys[FX_SCHEMA_MAX_KEYS][64], int *n);
 
+/* Whether the built-in table says if objects of this kind have a namespace. */
+bool fx_schema_knows_scope(const char *api_version, const char *kind);
+
 /* Whether objects of this kind are known to have no namespace. */
 bool fx_schema_is_cluster_scoped(const struct fx_schema_set *set, const char *api_version, const char *kind);
 

@@ -1,5 +1,6 @@
 #include "data/values.h"
 
+#include "data/yaml.h"
 #include "data/yaml_text.h"
 
 #include <math.h>
@@ -128,19 +129,45 @@ static int decode_binary(const struct fx_node *node, struct fx_value_text *out, 
 
 /* ---- scalars ---- */
 
+/*
+ * Block scalars are written and read once more on their way, which not all survive unchanged:
+ * a tab in front is refused, and folded texts gain line breaks.
+ */
+static int reread_block(const struct fx_node *n, struct fx_value_text *out, struct fx_error *err)
+{
+	if (n->text[0] != '\t' && n->style != FX_STYLE_FOLDED)
+		return 0;
+	if (!fx_yaml_text_analyze(n->text, n->len, true).block)
+		return 0;
+	if (n->text[0] == '\t')
+		return fx_fail(err, FX_E_INVALID,
+		        "yaml: line 2: found a tab character where an indentation space is expected");
+	fx_auto(buf) struct fx_buf text = FX_BUF_INIT;
+	fx_auto(arena) struct fx_arena *arena = fx_arena_new(0);
+	struct fx_node *again = NULL;
+	if (!arena)
+		return fx_fail_nomem(err);
+	if (fx_yaml_write_node(n, &text, err) < 0 ||
+	        fx_yaml_read(arena, fx_buf_str(&text), text.len, NULL, &again, err) < 0)
+		return -1;
+	if (!fx_node_is_scalar(again))
+		return 0;
+	out->owned = malloc(again->len + 1);
+	if (!out->owned)
+		return fx_fail_nomem(err);
+	memcpy(out->owned, again->text, again->len + 1);
+	out->text = out->owned;
+	out->len = again->len;
+	return 0;
+}
+
+/* encoding/json's text. Whole numbers are integers from there on. */
 static void float_text(double f, struct fx_value_text *out)
 {
-	/* Whole numbers travel through JSON as integers. */
-	if (f == trunc(f) && fabs(f) < 1e21) {
-		out->len = fx_double_f(f == 0 ? 0 : f, out->number);
-		out->text = out->number;
-		if (f < 18446744073709551616.0 && f >= -9223372036854775808.0) {
-			out->tag = FX_TAG_INT;
-			return;
-		}
-	}
-	out->len = fx_double_g(f, out->number);
+	out->len = fx_double_json(f, out->number);
 	out->text = out->number;
+	if (f == trunc(f) && f < 18446744073709551616.0 && f >= -9223372036854775808.0)
+		out->tag = FX_TAG_INT;
 }
 
 int fx_value_text_make(const struct fx_node *n, bool in_flow, struct fx_value_text *out, struct fx_error *err)
@@ -187,6 +214,9 @@ int fx_value_text_make(const struct fx_node *n, bool in_flow, struct fx_value_te
 	}
 	out->is_string = true;
 	out->tag = FX_TAG_STR;
+	if (n->style != FX_STYLE_SINGLE && n->style != FX_STYLE_DOUBLE && n->len &&
+	        memchr(n->text, '\n', n->len) && reread_block(n, out, err) < 0)
+		return -1;
 	if (n->tag == FX_TAG_BINARY && decode_binary(n, out, err) < 0) {
 		fx_value_text_release(out);
 		return -1;

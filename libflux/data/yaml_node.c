@@ -86,10 +86,12 @@ static void put_block(struct writer *w, const char *s, size_t len, int indent, b
 		put(w, "+");
 	put(w, "\n");
 	bool after_break = true, leading_space = true;
+	size_t first = strspn(s, "\n");
+	/* go-yaml looks at the start of the text here, not at what follows the break. */
+	bool doubled = folded && s[first] != ' ' && s[first] != '\t' && s[first] != '\0';
 	for (size_t i = 0; i < len; i++) {
 		if (s[i] == '\n') {
-			/* A single break inside a folded text is written twice. */
-			if (folded && !after_break && !leading_space && i + 1 < len)
+			if (doubled && !after_break && !leading_space)
 				put(w, "\n");
 			put(w, "\n");
 			after_break = true;
@@ -272,7 +274,7 @@ static int write_node(struct writer *w, const struct fx_node *n, int indent, enu
 		if (n->kind != FX_NODE_SCALAR) {
 			if (write_flow(w, n, depth) < 0)
 				return -1;
-		} else if (write_scalar(w, n, place == AT_ROOT ? 0 : indent + 2, false, false)) {
+		} else if (write_scalar(w, n, place == AT_ROOT ? 2 : indent + 2, false, false)) {
 			return 0;
 		}
 		end_line(w, n, NULL);

@@ -18,8 +18,10 @@ struct reader {
 	yaml_parser_t parser;
 	yaml_event_t event;
 	bool have_event;
-	char *text; /* our copy of the input, NULL when marks are no byte offsets */
+	const char *input;
+	char *text; /* our copy of it, NULL when marks are no offsets (a byte order mark) */
 	size_t len;
+	size_t at_char, at_byte;
 	FX_VEC(struct anchor) anchors;
 	/* Elements of the collections that are still open; keeps the final arrays compact. */
 	FX_VEC(struct fx_node *) stack;
@@ -89,6 +91,32 @@ static enum fx_tag tag_from_text(const char *tag)
 	return FX_TAG_OTHER;
 }
 
+/* libyaml counts characters. Offsets are asked for in rising order, so that the way is never gone twice. */
+static size_t byte_offset(struct reader *r, size_t index)
+{
+	while (r->at_char < index && r->at_byte < r->len) {
+		r->at_byte++;
+		while (r->at_byte < r->len && ((unsigned char)r->input[r->at_byte] & 0xc0) == 0x80)
+			r->at_byte++;
+		r->at_char++;
+	}
+	return r->at_byte;
+}
+
+/* Go-yaml does not know the escape `\/`, libyaml does. */
+static bool has_escaped_slash(struct reader *r)
+{
+	size_t from = byte_offset(r, r->event.start_mark.index), to = byte_offset(r, r->event.end_mark.index);
+	for (size_t i = from; r->text && i + 1 < to; i++) {
+		if (r->input[i] != '\\')
+			continue;
+		if (r->input[i + 1] == '/')
+			return true;
+		i++;
+	}
+	return false;
+}
+
 /* The scalar's text inside our copy of the input when it stands there as it is, else a copy. */
 static const char *keep_text(struct reader *r, enum fx_node_style style)
 {
@@ -97,7 +125,7 @@ static const char *keep_text(struct reader *r, enum fx_node_style style)
 	if (len == 0)
 		return "";
 	if (r->text && (style == FX_STYLE_PLAIN || style == FX_STYLE_SINGLE || style == FX_STYLE_DOUBLE)) {
-		size_t at = r->event.start_mark.index + (style == FX_STYLE_PLAIN ? 0 : 1);
+		size_t at = byte_offset(r, r->event.start_mark.index) + (style == FX_STYLE_PLAIN ? 0 : 1);
 		if (at + len <= r->len && memcmp(r->text + at, value, len) == 0) {
 			r->text[at + len] = '\0';
 			return r->text + at;
@@ -156,6 +184,9 @@ static int read_scalar(struct reader *r, struct fx_node **out)
 	};
 	enum fx_node_style style = styles[r->event.data.scalar.style];
 	const char *text = keep_text(r, style);
+	if (style == FX_STYLE_DOUBLE && has_escaped_slash(r))
+		return fx_fail(r->err, FX_E_PARSE, "yaml: line %zu: found unknown escape character",
+		        r->event.start_mark.line + 1);
 	struct fx_node *n =
 	        text ? fx_node_new_scalar_len(r->arena, FX_TAG_STR, text, r->event.data.scalar.length) : NULL;
 	if (!n)
@@ -465,10 +496,9 @@ static int reader_init(struct reader *r, const char *text, size_t len)
 	}
 	yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, len);
 	yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
-	/* libyaml counts characters: offsets are bytes only where all is ASCII. */
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] >= 0x80)
-			return 0;
+	r->input = text;
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		return 0;
 	r->text = fx_arena_strndup(r->arena, text, len);
 	r->len = len;
 	return r->text ? 0 : fx_fail_nomem(r->err);

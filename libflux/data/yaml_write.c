@@ -236,7 +236,8 @@ static bool is_simple_text(const char *s, size_t len)
 /* Writes a string; a value also ends its line. */
 static void put_string(struct writer *w, const char *s, size_t len, int indent, bool is_key)
 {
-	bool plain = fx_scalar_tag(FX_YAML_V2, s, len) == FX_TAG_STR && !fx_scalar_is_base60(s, len);
+	enum fx_tag tag = fx_scalar_tag(FX_YAML_V2, s, len);
+	bool plain = (tag == FX_TAG_STR || tag == FX_TAG_MERGE) && !fx_scalar_is_base60(s, len);
 	if (plain && is_simple_text(s, len)) {
 		fx_buf_add(w->out, s, len);
 	} else {
@@ -266,6 +267,13 @@ static int write_scalar(struct writer *w, const struct fx_node *n, int indent, b
 		return -1;
 	if (v.is_string) {
 		put_string(w, v.text, v.len, indent, false);
+	} else if (v.tag == FX_TAG_FLOAT) {
+		char number[FX_NUMBER_TEXT];
+		fx_buf_add(w->out, number, fx_double_g(strtod(v.text, NULL), number));
+		new_line(w);
+	} else if (v.tag == FX_TAG_INT && v.len == 2 && memcmp(v.text, "-0", 2) == 0) {
+		fx_buf_add(w->out, "0", 1);
+		new_line(w);
 	} else {
 		fx_buf_add(w->out, v.text, v.len);
 		new_line(w);

@@ -47,7 +47,8 @@ struct fx_build {
 	enum fx_error_code code;
 	struct fx_schema_set schema;
 	bool schema_is_set;
-	bool track; /* origin annotations are kept up to date */
+	bool schema_used; /* the built-in document is loaded before a child brings its own */
+	bool track;       /* origin annotations are kept up to date */
 	size_t targets;
 	size_t resources;
 	const struct fx_root *root;

@@ -40,6 +40,7 @@ static void merge(
 		fx_res_store_id(b, r);
 	struct fx_error err = FX_ERROR_INIT;
 	struct fx_node *out;
+	b->schema_used = true;
 	if (fx_strategic_merge(b->arena, &b->schema, r->node, patch, &out, &err) < 0)
 		fx_throw_error(b, &err);
 	r->node = out;

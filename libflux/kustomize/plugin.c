@@ -351,7 +351,17 @@ void fx_transform_value_add(
         struct fx_build *b, const struct fx_root *root, struct fx_resmap *m, const struct fx_node *config)
 {
 	const struct fx_node *targets = fx_node_get(config, "targets");
-	const char *value = text_at(config, "value");
+	const char *value = text_at(config, "value"), *file = text_at(config, "targetFilePath");
+	if (*file) {
+		static const struct fx_yaml_read opts = {.dialect = FX_YAML_V2, .values = true};
+		struct fx_error err = FX_ERROR_INIT;
+		struct fx_node *doc = NULL;
+		size_t len;
+		const char *text = fx_root_load(b, root, file, &len);
+		if (fx_yaml_read(b->arena, text, len, &opts, &doc, &err) < 0)
+			fx_throw_error(b, &err);
+		targets = fx_node_get(doc, "targets");
+	}
 	if (!*value)
 		value = fx_path_base(root->dir);
 	if (!fx_node_is_seq(targets) || targets->len == 0)

@@ -34,9 +34,22 @@ static const char *unsupported(const char *p)
 			p++;
 			if (*p == '\0')
 				return "trailing backslash at end of expression: ``";
+			if (*p == 'Q') {
+				const char *end = strstr(p, "\\E");
+				if (!end)
+					return NULL;
+				p = end + 1;
+				continue;
+			}
+			if ((*p == 'p' || *p == 'P' || *p == 'x') && p[1] == '{') {
+				p += strcspn(p, "}");
+				if (!*p)
+					return "invalid escape sequence";
+				continue;
+			}
 			if (!in_class && *p >= '1' && *p <= '9')
 				return "invalid escape sequence";
-			if (strchr("GgKkRXhHVNRoYyjJeE", *p))
+			if (strchr("GgKkRXhHVNoYyjJeEcZ", *p))
 				return "invalid escape sequence";
 			continue;
 		}

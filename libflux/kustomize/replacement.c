@@ -206,7 +206,9 @@ static void match(struct fx_build *b, struct matcher *m, struct fx_node *n, size
 	}
 	if (!n)
 		fx_wrong_kind(b, "MappingNode", n);
-	struct fx_node *field = fx_path_step(b, n, part);
+	if (n->kind != FX_NODE_MAP && n->tag != FX_TAG_NULL)
+		fx_wrong_kind(b, "MappingNode", n);
+	struct fx_node *field = fx_node_get(n, part);
 	if (!field) {
 		if (m->create < 0)
 			return;

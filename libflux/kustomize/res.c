@@ -45,6 +45,8 @@ struct fx_gvk fx_gvk_of(struct fx_build *b, const struct fx_node *n)
 	struct fx_gvk gvk = {.kind = text_at(n, "kind")};
 	const char *api_version = text_at(n, "apiVersion");
 	fx_gvk_split(b, api_version, &gvk);
+	if (!b->schema_used)
+		b->schema_used = !fx_schema_knows_scope(api_version, gvk.kind);
 	gvk.cluster = fx_schema_is_cluster_scoped(&b->schema, api_version, gvk.kind);
 	return gvk;
 }

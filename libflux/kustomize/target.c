@@ -98,7 +98,7 @@ static void set_schema(struct fx_build *b, const struct fx_root *root, const str
 		fx_throw(b, "invalid schema file: definitions and paths must be maps");
 	b->schema.definitions = definitions;
 	b->schema.paths = paths;
-	b->schema.builtin = b->opts->openapi == FX_OPENAPI_ADD;
+	b->schema.builtin = b->opts->openapi == FX_OPENAPI_ADD || b->schema_used;
 	b->schema_is_set = true;
 }
 
@@ -244,19 +244,18 @@ static void load_crds(struct fx_build *b, void *arg)
 	}
 }
 
+/* The files' own places come in front of the built-in ones, which they may make superfluous. */
 static void load_config(struct fx_build *b, struct level *l)
 {
 	const struct fx_node *list = fx_node_get(l->k, "configurations"), *crds = fx_node_get(l->k, "crds");
-	merge_config(b, &l->acc, default_config(b));
-	if (list && list->len) {
-		struct accumulator own = {0};
-		for (uint32_t i = 0; i < list->len; i++) {
-			size_t len;
-			const char *text = fx_root_load(b, l->root, list->items[i]->text, &len);
-			merge_config(b, &own, fx_config_read(b, text, len));
-		}
-		merge_config(b, &l->acc, own.config);
+	struct accumulator own = {0};
+	for (uint32_t i = 0; list && i < list->len; i++) {
+		size_t len;
+		const char *text = fx_root_load(b, l->root, list->items[i]->text, &len);
+		merge_config(b, &own, fx_config_read(b, text, len));
 	}
+	merge_config(b, &own, default_config(b));
+	merge_config(b, &l->acc, own.config);
 	if (crds && crds->len)
 		fx_with_prefix(b, load_crds, l, "loading CRDs [%s]: ", crds->items[0]->text);
 }
