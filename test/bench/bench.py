@@ -21,7 +21,8 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--build", default=f"{TOP}/build", help="where the programs of this project were built")
     p.add_argument("--runs", default="flux-in-c:20,flux-in-c:300,upstream:20",
-                   help="IMPLEMENTATION:NUMBER of Kustomizations, separated by commas; a cluster of its own for each")
+                   help="IMPLEMENTATION:NUMBER of Kustomizations, separated by commas; a cluster of its own for each; "
+                        "flux-in-c, upstream, or SOURCE+KUSTOMIZE for one controller of each")
     p.add_argument("--cases", default=",".join(CASES), help="separated by commas; git comes always")
     p.add_argument("--timeout", type=int, default=600, help="seconds after which a case is given up")
     p.add_argument("--json", help="file for all figures")
@@ -33,22 +34,34 @@ def arguments():
 def ours(build):
     programs = {n: f"{build}/bin/{n}-controller" for n in ("source", "kustomize")}
     missing = [p for p in programs.values() if not os.access(p, os.X_OK)]
-    return (None, f"{', '.join(missing)} not built") if missing else (programs, None)
+    return programs, f"{', '.join(missing)} not built" if missing else None
 
 
 def upstream():
     names = ["source-controller", "kustomize-controller"]
     folder = tools(*names)
     if folder is None:
-        return None, "upstream's controllers cannot be built here"
+        return {}, "upstream's controllers cannot be built here"
     return {n.split("-")[0]: f"{folder}/{n}" for n in names}, None
+
+
+def choose(implementation, build):
+    """The two programs of `NAME`, or of `SOURCE+KUSTOMIZE`."""
+    source, kustomize = (implementation.split("+") * 2)[:2]
+    programs = {}
+    for role, name in (("source", source), ("kustomize", kustomize)):
+        found, missing = upstream() if name == "upstream" else ours(build)
+        if missing:
+            return {}, missing
+        programs[role] = found[role]
+    return programs, None
 
 
 def install(cluster, implementation):
     """Namespace, service accounts, roles and CRDs. Deployments are left out: the controllers
     run here. Upstream's controllers ask for all of their kinds, so they get their own CRDs."""
     crds = f"{TOP}/manifests/crds"
-    if implementation == "upstream":
+    if "upstream" in implementation:
         crds = f"{os.path.dirname(tools())}/crds"
         cluster.kubectl("apply", "--server-side", "-f", crds)
     else:
@@ -104,7 +117,7 @@ def main():
     runs = {}
     for wanted in args.runs.split(","):
         implementation, n = wanted.split(":")
-        programs, missing = upstream() if implementation == "upstream" else ours(os.path.abspath(args.build))
+        programs, missing = choose(implementation, os.path.abspath(args.build))
         if missing:
             print(f"{wanted}: left out, {missing}", file=sys.stderr)
             continue
