@@ -89,9 +89,11 @@ def one_run(args, implementation, programs, n):
         install(cluster, implementation)
         server = GitServer(folder)
         stops.append(server.stop)
+        server.start()
         tree = make_repository(folder, n)
-        controllers = Controllers(cluster, folder, programs)
+        controllers = Controllers(cluster, folder)
         stops.append(controllers.stop)
+        controllers.start_all(programs)
         bench = Bench(cluster, controllers, server, tree, n, args.timeout)
         wanted = set(args.cases.split(",")) | {"git"}
         for case in (c for c in CASES if c in wanted):

@@ -1,6 +1,8 @@
 """Programs that are measured (the controllers) or needed (the Git server), as processes of their own."""
+import ctypes
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -33,12 +35,19 @@ def memory_mb(pid, key):
         return int(re.search(key + r":\s+(\d+)", f.read()).group(1)) / 1024
 
 
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 class Program:
     def __init__(self, name, folder, command, env=None):
         self.name, self.log = name, f"{folder}/{name}.log"
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                            env=dict(os.environ, **(env or {})))
+                                            preexec_fn=end_with_parent, env=dict(os.environ, **(env or {})))
         self.pid = self.process.pid
         self.peak = 0.0
 
@@ -61,12 +70,14 @@ class Program:
 class Controllers:
     """source-controller and kustomize-controller of one implementation, started one after the other."""
 
-    def __init__(self, cluster, folder, programs):
+    def __init__(self, cluster, folder):
         self.started, self.ready = {}, {}
         self.cluster, self.folder = cluster, folder
         self.host = f"127.0.0.1:{free_port()}"
         self.stopped = threading.Event()
-        storage = f"{folder}/storage"
+
+    def start_all(self, programs):
+        storage = f"{self.folder}/storage"
         os.makedirs(storage, exist_ok=True)
         self.start("source", programs["source"], [f"--storage-path={storage}", f"--storage-addr={self.host}",
                                                  f"--storage-adv-addr={self.host}", f"--concurrent={SOURCE_WORKERS}"])
@@ -153,7 +164,11 @@ class GitServer:
         os.makedirs(f"{folder}/git")
         with open(f"{folder}/apache.conf", "w") as f:
             f.write(APACHE.format(folder=folder, port=port))
-        self.url = f"http://127.0.0.1:{port}/git"
+        self.url, self.program = f"http://127.0.0.1:{port}/git", None
+        self.folder, self.port = folder, port
+
+    def start(self):
+        folder, port = self.folder, self.port
         self.program = Program("apache", folder, ["/usr/sbin/apache2", "-DFOREGROUND", "-f", f"{folder}/apache.conf"])
         deadline = time.monotonic() + READY_SECONDS
         while True:
@@ -166,7 +181,8 @@ class GitServer:
                 time.sleep(0.01)
 
     def stop(self):
-        self.program.stop()
+        if self.program:
+            self.program.stop()
 
 
 def tools(*names):
