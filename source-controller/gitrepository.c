@@ -1,10 +1,9 @@
 #include "source-controller/gitrepository.h"
 
-#include "source-controller/content.h"
 #include "core/clock.h"
+#include "source-controller/content.h"
+#include "source-controller/git/auth.h"
 #include "source-controller/git/checkout.h"
-#include "kube/secret.h"
-#include "net/url.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -69,42 +68,29 @@ static int read_proxy(struct fx_source *source, struct fx_error *err)
 	return rc < 0 ? fx_error_wrap(err, "failed to configure proxy options") : 0;
 }
 
-static char *copy_or_null(const char *s)
-{
-	return s ? strdup(s) : NULL;
-}
-
-/* Secret, then what the URL itself carries (section 6.2). */
-static int read_auth(struct fx_source *source, struct fx_error *err)
+/* Secret, then what the URL itself carries (section 6.2). *reason is renewed where it is not the usual one.
+ */
+static int read_auth(struct fx_source *source, const char **reason, struct fx_error *err)
 {
 	struct git_work *w = work_of(source);
 	const char *name = fx_json_str_at(w->spec, "secretRef", "name");
+	fx_auto(json) json_t *secret = NULL;
+	int rc = 0;
 	if (name) {
-		fx_auto(json) json_t *secret = NULL;
-		int rc = fx_secret_get(
+		rc = fx_secret_get(
 		        source->run->manager->kube, source->run->namespace_, name, w->timeout, &secret, err);
 		if (rc < 0)
 			return fx_error_wrap(
 			        err, "failed to get secret '%s/%s'", source->run->namespace_, name);
-		if (fx_secret_has(secret, "githubAppID"))
+		if (fx_git_auth_is_github_app(secret)) {
+			*reason = "InvalidProviderConfiguration";
 			return fx_fail(err, FX_E_INVALID,
 			        "secretRef '%s/%s' has github app data but provider is not set to github",
 			        source->run->namespace_, name);
-		rc = fx_secret_auth(secret, &w->auth, err);
-		if (rc < 0)
-			return fx_error_wrap(err, "failed to configure authentication options");
+		}
 	}
-	if (!w->auth.username && w->parsed.user)
-		w->auth.username = copy_or_null(w->parsed.user);
-	if (!w->auth.password && w->parsed.password)
-		w->auth.password = copy_or_null(w->parsed.password);
-	if (w->auth.password && !w->auth.username)
-		return fx_fail(err, FX_E_INVALID,
-		        "failed to configure authentication options: invalid '%s' auth option: 'password' "
-		        "requires "
-		        "'username' to be set",
-		        w->parsed.scheme ? w->parsed.scheme : "https");
-	return 0;
+	rc = fx_git_auth_read(secret, &w->parsed, &w->auth, err);
+	return rc < 0 ? fx_error_wrap(err, "failed to configure authentication options") : 0;
 }
 
 /* The artifacts of the repositories in spec.include; waits when one has none (section 6.9). */
@@ -165,6 +151,7 @@ static void compare_includes(struct fx_source *source)
 	struct git_work *w = work_of(source);
 	const json_t *old = json_object_get(source->status, "includedArtifacts");
 	w->includes_differ = !same_revisions(old, w->includes);
+	fx_source_unset(source, FX_ARTIFACT_OUTDATED);
 	if (!w->includes_differ)
 		return;
 	static const char text[] = "included artifacts differ from last observed includes";
@@ -305,12 +292,9 @@ static enum fx_step prepare(struct fx_source *source)
 		fx_fail_nomem(&err);
 		return fx_source_fail(source, FX_STEP_PLAIN, FX_REASON_FAILED, &err);
 	}
-	if (read_proxy(source, &err) < 0 || read_auth(source, &err) < 0)
-		return fx_source_fail_with(source, FX_FETCH_FAILED, FX_STEP_GENERIC,
-		        err.code == FX_E_INVALID && strstr(fx_error_message(&err), "github app")
-		                ? "InvalidProviderConfiguration"
-		                : "AuthenticationFailed",
-		        &err);
+	const char *reason = "AuthenticationFailed";
+	if (read_proxy(source, &err) < 0 || read_auth(source, &reason, &err) < 0)
+		return fx_source_fail_with(source, FX_FETCH_FAILED, FX_STEP_GENERIC, reason, &err);
 	return FX_STEP_SUCCESS;
 }
 
