@@ -176,6 +176,13 @@ static bool is_drift(const struct fx_live_event *event, const struct fx_applied 
 	       (event->now->fields != a->fields || event->now->needs_cleanup);
 }
 
+/* An object that was current before it was written is so again without its status having changed:
+ * what the wait is for is to see it at the version that was written. */
+static bool tells_health(const struct fx_live_event *event)
+{
+	return event->status_changed || (event->now && event->now->status == FX_KSTATUS_CURRENT);
+}
+
 static void on_live(void *arg, const struct fx_live_event *event)
 {
 	struct fx_ks *ks = arg;
@@ -198,7 +205,7 @@ static void on_live(void *arg, const struct fx_live_event *event)
 		else if (first)
 			enqueue_key(
 			        ks, event->owner, FX_PRIORITY_NORMAL, fx_applied_pause_ms(a, fx_now_ms()));
-	} else if (event->status_changed || state->wait == FX_KS_WAIT_STAGE) {
+	} else if (tells_health(event) || state->wait == FX_KS_WAIT_STAGE) {
 		if (state->running)
 			state->wake = state->wake || state->wait == FX_KS_WAIT_HEALTH;
 		else if (state->wait == FX_KS_WAIT_HEALTH || state->wait == FX_KS_WAIT_STAGE)
