@@ -170,6 +170,7 @@ struct want {
 	const char *type, *status, *reason, *text; /* a condition; NULL: any */
 	const char *handled;                       /* lastHandledReconcileAt */
 	const char *revision;                      /* of the artifact */
+	int64_t generation;                        /* observed; 0: any */
 	bool gone;
 };
 
@@ -203,6 +204,8 @@ static bool is_so(const char *name, const struct want *w)
 	if (!object)
 		return w->gone;
 	return !w->gone && has_condition(object, w) &&
+	       (!w->generation ||
+	               fx_json_int_at(object, -1, "status", "observedGeneration") == w->generation) &&
 	       matches(fx_json_at(object, "status", "lastHandledReconcileAt"), w->handled) &&
 	       matches(fx_json_at(object, "status", "artifact", "revision"), w->revision);
 }
@@ -396,7 +399,7 @@ START_TEST(ignore_makes_another_artifact)
 	create("app", "/app.git", "{}");
 	wait_until("app", READY(revision("main", hash)));
 	patch("app", "{\"spec\":{\"ignore\":\"b.yaml\\n\"}}");
-	wait_until("app", (struct want){.type = "Ready", .status = "True"});
+	wait_until("app", (struct want){.type = "Ready", .status = "True", .generation = 2});
 	fx_auto(json) json_t *object = get("app");
 	ck_assert_str_eq(fx_json_str_at(object, "status", "observedIgnore"), "b.yaml\n");
 	fx_auto(tree) struct fx_tree *tree = download("app");
