@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define INCLUDES_MAX 256
+#define SCRATCH_PREFIX "gitrepository-"
 #define TIMEOUT_DEFAULT_NS (60 * 1000000000LL)
 /* Of the subject in the event. */
 #define SUBJECT_RUNES 50
@@ -193,6 +194,27 @@ static bool content_config_differs(struct fx_source *source)
 	return false;
 }
 
+/* A new revision was found, and it is a large one: what is served is no longer what is wanted. */
+static void show_drift(struct fx_source *source, const char *revision)
+{
+	if (fx_source_has_revision(source, revision))
+		return;
+	if (fx_source_artifact(source))
+		fx_source_set(source, FX_ARTIFACT_OUTDATED, "True", "NewRevision",
+		        "new upstream revision '%s'", revision);
+	fx_source_progress(source, true, "building artifact: new upstream revision '%s'", revision);
+}
+
+static void on_slow(void *arg, const char *revision)
+{
+	struct fx_source *source = arg;
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	show_drift(source, revision);
+	/* The status is written again at the end of the run. */
+	if (fx_source_write(source, &err) < 0)
+		fx_reconcile_log(source->run, FX_LOG_DEBUG, "progress is not shown", fx_error_message(&err));
+}
+
 static void fill_checkout_options(struct fx_source *source, const struct fx_tls *tls, const char *prefix,
         struct fx_git_checkout_options *o)
 {
@@ -215,6 +237,8 @@ static void fill_checkout_options(struct fx_source *source, const struct fx_tls 
 	                .commit = json_string_value(json_object_get(ref, "commit"))},
 	        .display_url = w->remote_url,
 	        .scratch_prefix = prefix,
+	        .on_slow = on_slow,
+	        .arg = source,
 	};
 	/* The stored revision is worth comparing only while it is what is served. */
 	if (fx_conditions_is(source->conditions, FX_ARTIFACT_IN_STORAGE, "True") && !w->includes_differ &&
@@ -231,7 +255,7 @@ static enum fx_step check_out(struct fx_source *source)
 	        .cert_pem = w->auth.cert_pem,
 	        .key_pem = w->auth.key_pem};
 	char *prefix = fx_arena_printf(
-	        source->arena, "gitrepository-%s-%s-", source->run->namespace_, source->run->name);
+	        source->arena, SCRATCH_PREFIX "%s-%s-", source->run->namespace_, source->run->name);
 	struct fx_git_checkout_options options;
 	fill_checkout_options(source, tls.ca_pem || tls.cert_pem ? &tls : NULL, prefix, &options);
 	int rc = fx_git_checkout(&options, w->timeout, &w->checkout, &err);
@@ -314,13 +338,7 @@ static enum fx_step reconcile_source(struct fx_source *source)
 	struct git_work *w = work_of(source);
 	if (w->checkout.partial)
 		return nothing_new(source);
-	if (!fx_source_has_revision(source, w->checkout.revision)) {
-		if (fx_source_artifact(source))
-			fx_source_set(source, FX_ARTIFACT_OUTDATED, "True", "NewRevision",
-			        "new upstream revision '%s'", w->checkout.revision);
-		fx_source_progress(
-		        source, true, "building artifact: new upstream revision '%s'", w->checkout.revision);
-	}
+	show_drift(source, w->checkout.revision);
 	return FX_STEP_SUCCESS;
 }
 
@@ -495,6 +513,7 @@ int fx_gitrepository_new(struct fx_source_env *env, struct fx_source_kind *kind,
 	        .failures = failures,
 	        .steps = steps};
 	fx_git_init();
+	fx_git_scratch_sweep(SCRATCH_PREFIX);
 	struct fx_controller_options options = {
 	        .name = "gitrepository",
 	        .kind = "GitRepository",
