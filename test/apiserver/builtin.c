@@ -418,6 +418,23 @@ static void validate_crd(const json_t *o, json_t *problems)
 		        "Invalid value: must have exactly one version marked as storage version");
 }
 
+/* Numbers of ports, wherever an object has them in a list of ports. */
+static void validate_ports(const json_t *ports, const char *path, const char *field, json_t *problems)
+{
+	size_t i;
+	json_t *port;
+	json_array_foreach (ports, i, port) {
+		const json_t *number = json_object_get(port, field);
+		fx_autofree char *where = NULL;
+		json_int_t n = json_integer_value(number);
+		if (!json_is_integer(number) || (n > 0 && n < 65536) ||
+		        asprintf(&where, "%s[%zu].%s", path, i, field) < 0)
+			continue;
+		problem(problems, "FieldValueInvalid", where,
+		        "Invalid value: %lld: must be between 1 and 65535, inclusive", (long long)n);
+	}
+}
+
 void fx_as_builtin_validate(
         const struct fx_as_resource *r, const json_t *o, const json_t *old, json_t *problems)
 {
@@ -452,8 +469,11 @@ void fx_as_builtin_validate(
 	} else if (is_kind(r, "Secret") || is_kind(r, "ConfigMap")) {
 		validate_frozen_data(o, old, problems);
 		immutable(o, old, NULL, "type", frozen, problems);
-	} else if (is_kind(r, "Service") && old && fx_json_str_at(o, "spec", "clusterIP")) {
-		immutable(o, old, "spec", "clusterIP", "may not change once set", problems);
+	} else if (is_kind(r, "Service")) {
+		validate_ports(fx_json_at(o, "spec", "ports"), "spec.ports", "port", problems);
+		validate_ports(fx_json_at(o, "spec", "ports"), "spec.ports", "targetPort", problems);
+		if (old && fx_json_str_at(o, "spec", "clusterIP"))
+			immutable(o, old, "spec", "clusterIP", "may not change once set", problems);
 	} else if (is_kind(r, "RoleBinding") || is_kind(r, "ClusterRoleBinding")) {
 		immutable(o, old, NULL, "roleRef", "cannot change roleRef", problems);
 	} else if (is_kind(r, "PersistentVolumeClaim") && old) {

@@ -175,7 +175,7 @@ show widget a
 step k get wd
 step k get widget,cm,secret
 step k patch widget a --type strategic -p '{"spec":{"size":1}}'
-step k wait --for condition=Ready widget/a --timeout 20s
+step k wait --for condition=Ready widget/a --timeout 3s
 step k get widget --field-selector metadata.name=a -o name
 step k get widget --field-selector spec.size=4
 step k get cm -l 'app in (a,b)' -o name

@@ -7,6 +7,7 @@
 
 struct fx_as_fault {
 	struct fx_as_fault *next;
+	char *type;
 	char *path, *verb, *user; /* "" matches all */
 	json_int_t left;          /* negative: always */
 	struct fx_as_fault_hit hit;
@@ -14,6 +15,7 @@ struct fx_as_fault {
 
 static void fault_free(struct fx_as_fault *f)
 {
+	free(f->type);
 	free(f->path);
 	free(f->verb);
 	free(f->user);
@@ -55,7 +57,8 @@ int fx_as_faults_add(struct fx_as *as, const json_t *request, struct fx_error *e
 	struct fx_as_fault *f = calloc(1, sizeof(*f));
 	if (!f)
 		return fx_fail_nomem(err);
-	*f = (struct fx_as_fault){.path = text_at(request, "path"),
+	*f = (struct fx_as_fault){.type = strdup(type),
+	        .path = text_at(request, "path"),
 	        .verb = text_at(request, "verb"),
 	        .user = text_at(request, "user"),
 	        .left = fx_json_int_at(request, 1, "count"),
@@ -72,9 +75,9 @@ json_t *fx_as_faults_list(const struct fx_as *as)
 	json_t *list = json_array();
 	for (const struct fx_as_fault *f = as->faults; f; f = f->next)
 		json_array_append_new(
-		        list, json_pack("{s:s,s:s,s:s,s:i,s:i,s:i,s:I}", "path", f->path, "verb", f->verb,
-		                      "user", f->user, "kind", (int)f->hit.type, "status", f->hit.status,
-		                      "latencyMs", f->hit.latency_ms, "count", f->left));
+		        list, json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:I}", "type", f->type, "path", f->path,
+		                      "verb", f->verb, "user", f->user, "latencyMs", f->hit.latency_ms,
+		                      "retryAfter", f->hit.retry_after_s, "count", f->left));
 	return list;
 }
 
