@@ -1,15 +1,15 @@
 #include "source-controller/gitrepository.h"
 
-#include "source-controller/content.h"
 #include "core/clock.h"
+#include "source-controller/content.h"
+#include "source-controller/git/auth.h"
 #include "source-controller/git/checkout.h"
-#include "kube/secret.h"
-#include "net/url.h"
 
 #include <fcntl.h>
 #include <string.h>
 
 #define INCLUDES_MAX 256
+#define SCRATCH_PREFIX "gitrepository-"
 #define TIMEOUT_DEFAULT_NS (60 * 1000000000LL)
 /* Of the subject in the event. */
 #define SUBJECT_RUNES 50
@@ -69,42 +69,29 @@ static int read_proxy(struct fx_source *source, struct fx_error *err)
 	return rc < 0 ? fx_error_wrap(err, "failed to configure proxy options") : 0;
 }
 
-static char *copy_or_null(const char *s)
-{
-	return s ? strdup(s) : NULL;
-}
-
-/* Secret, then what the URL itself carries (section 6.2). */
-static int read_auth(struct fx_source *source, struct fx_error *err)
+/* Secret, then what the URL itself carries (section 6.2). *reason is renewed where it is not the usual one.
+ */
+static int read_auth(struct fx_source *source, const char **reason, struct fx_error *err)
 {
 	struct git_work *w = work_of(source);
 	const char *name = fx_json_str_at(w->spec, "secretRef", "name");
+	fx_auto(json) json_t *secret = NULL;
+	int rc = 0;
 	if (name) {
-		fx_auto(json) json_t *secret = NULL;
-		int rc = fx_secret_get(
+		rc = fx_secret_get(
 		        source->run->manager->kube, source->run->namespace_, name, w->timeout, &secret, err);
 		if (rc < 0)
 			return fx_error_wrap(
 			        err, "failed to get secret '%s/%s'", source->run->namespace_, name);
-		if (fx_secret_has(secret, "githubAppID"))
+		if (fx_git_auth_is_github_app(secret)) {
+			*reason = "InvalidProviderConfiguration";
 			return fx_fail(err, FX_E_INVALID,
 			        "secretRef '%s/%s' has github app data but provider is not set to github",
 			        source->run->namespace_, name);
-		rc = fx_secret_auth(secret, &w->auth, err);
-		if (rc < 0)
-			return fx_error_wrap(err, "failed to configure authentication options");
+		}
 	}
-	if (!w->auth.username && w->parsed.user)
-		w->auth.username = copy_or_null(w->parsed.user);
-	if (!w->auth.password && w->parsed.password)
-		w->auth.password = copy_or_null(w->parsed.password);
-	if (w->auth.password && !w->auth.username)
-		return fx_fail(err, FX_E_INVALID,
-		        "failed to configure authentication options: invalid '%s' auth option: 'password' "
-		        "requires "
-		        "'username' to be set",
-		        w->parsed.scheme ? w->parsed.scheme : "https");
-	return 0;
+	rc = fx_git_auth_read(secret, &w->parsed, &w->auth, err);
+	return rc < 0 ? fx_error_wrap(err, "failed to configure authentication options") : 0;
 }
 
 /* The artifacts of the repositories in spec.include; waits when one has none (section 6.9). */
@@ -165,6 +152,7 @@ static void compare_includes(struct fx_source *source)
 	struct git_work *w = work_of(source);
 	const json_t *old = json_object_get(source->status, "includedArtifacts");
 	w->includes_differ = !same_revisions(old, w->includes);
+	fx_source_unset(source, FX_ARTIFACT_OUTDATED);
 	if (!w->includes_differ)
 		return;
 	static const char text[] = "included artifacts differ from last observed includes";
@@ -206,6 +194,27 @@ static bool content_config_differs(struct fx_source *source)
 	return false;
 }
 
+/* A new revision was found, and it is a large one: what is served is no longer what is wanted. */
+static void show_drift(struct fx_source *source, const char *revision)
+{
+	if (fx_source_has_revision(source, revision))
+		return;
+	if (fx_source_artifact(source))
+		fx_source_set(source, FX_ARTIFACT_OUTDATED, "True", "NewRevision",
+		        "new upstream revision '%s'", revision);
+	fx_source_progress(source, true, "building artifact: new upstream revision '%s'", revision);
+}
+
+static void on_slow(void *arg, const char *revision)
+{
+	struct fx_source *source = arg;
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	show_drift(source, revision);
+	/* The status is written again at the end of the run. */
+	if (fx_source_write(source, &err) < 0)
+		fx_reconcile_log(source->run, FX_LOG_DEBUG, "progress is not shown", fx_error_message(&err));
+}
+
 static void fill_checkout_options(struct fx_source *source, const struct fx_tls *tls, const char *prefix,
         struct fx_git_checkout_options *o)
 {
@@ -228,6 +237,8 @@ static void fill_checkout_options(struct fx_source *source, const struct fx_tls 
 	                .commit = json_string_value(json_object_get(ref, "commit"))},
 	        .display_url = w->remote_url,
 	        .scratch_prefix = prefix,
+	        .on_slow = on_slow,
+	        .arg = source,
 	};
 	/* The stored revision is worth comparing only while it is what is served. */
 	if (fx_conditions_is(source->conditions, FX_ARTIFACT_IN_STORAGE, "True") && !w->includes_differ &&
@@ -244,7 +255,7 @@ static enum fx_step check_out(struct fx_source *source)
 	        .cert_pem = w->auth.cert_pem,
 	        .key_pem = w->auth.key_pem};
 	char *prefix = fx_arena_printf(
-	        source->arena, "gitrepository-%s-%s-", source->run->namespace_, source->run->name);
+	        source->arena, SCRATCH_PREFIX "%s-%s-", source->run->namespace_, source->run->name);
 	struct fx_git_checkout_options options;
 	fill_checkout_options(source, tls.ca_pem || tls.cert_pem ? &tls : NULL, prefix, &options);
 	int rc = fx_git_checkout(&options, w->timeout, &w->checkout, &err);
@@ -305,12 +316,9 @@ static enum fx_step prepare(struct fx_source *source)
 		fx_fail_nomem(&err);
 		return fx_source_fail(source, FX_STEP_PLAIN, FX_REASON_FAILED, &err);
 	}
-	if (read_proxy(source, &err) < 0 || read_auth(source, &err) < 0)
-		return fx_source_fail_with(source, FX_FETCH_FAILED, FX_STEP_GENERIC,
-		        err.code == FX_E_INVALID && strstr(fx_error_message(&err), "github app")
-		                ? "InvalidProviderConfiguration"
-		                : "AuthenticationFailed",
-		        &err);
+	const char *reason = "AuthenticationFailed";
+	if (read_proxy(source, &err) < 0 || read_auth(source, &reason, &err) < 0)
+		return fx_source_fail_with(source, FX_FETCH_FAILED, FX_STEP_GENERIC, reason, &err);
 	return FX_STEP_SUCCESS;
 }
 
@@ -330,13 +338,7 @@ static enum fx_step reconcile_source(struct fx_source *source)
 	struct git_work *w = work_of(source);
 	if (w->checkout.partial)
 		return nothing_new(source);
-	if (!fx_source_has_revision(source, w->checkout.revision)) {
-		if (fx_source_artifact(source))
-			fx_source_set(source, FX_ARTIFACT_OUTDATED, "True", "NewRevision",
-			        "new upstream revision '%s'", w->checkout.revision);
-		fx_source_progress(
-		        source, true, "building artifact: new upstream revision '%s'", w->checkout.revision);
-	}
+	show_drift(source, w->checkout.revision);
 	return FX_STEP_SUCCESS;
 }
 
@@ -511,6 +513,7 @@ int fx_gitrepository_new(struct fx_source_env *env, struct fx_source_kind *kind,
 	        .failures = failures,
 	        .steps = steps};
 	fx_git_init();
+	fx_git_scratch_sweep(SCRATCH_PREFIX);
 	struct fx_controller_options options = {
 	        .name = "gitrepository",
 	        .kind = "GitRepository",

@@ -195,7 +195,8 @@ static int result_of(struct fx_source *source, enum fx_step step, struct fx_resu
 		return 0;
 	}
 	if (source->failed_class == FX_STEP_WAITING) {
-		out->requeue_after_ms = source->run->manager->options->requeue_dependency_ns / 1000000;
+		int64_t dependency_ms = source->run->manager->options->requeue_dependency_ns / 1000000;
+		out->requeue_after_ms = dependency_ms > 0 ? dependency_ms : success_interval_ms(source);
 		return 0;
 	}
 	if (source->failed_class == FX_STEP_STALLING)
@@ -246,7 +247,8 @@ static bool check_stored(struct fx_source *source, const json_t *artifact)
 	if (fx_store_collect(store, path, &collected, NULL) == 0 && collected)
 		fx_source_trace(
 		        source, "GarbageCollectionSucceeded", "garbage collected %zu artifacts", collected);
-	int rc = fx_store_verify(store, path, fx_json_str_at(artifact, "digest"), &err);
+	const char *digest = fx_json_str_at(artifact, "digest");
+	int rc = fx_store_verify(store, path, digest ? digest : "", &err);
 	if (rc == 0 || rc == -FX_E_NOT_FOUND)
 		return rc == 0;
 	fx_events_emitf(source->run->manager->events, source->run->object, NULL, FX_EVENT_WARNING,
@@ -325,11 +327,15 @@ static enum fx_step reconcile_spec(struct fx_source *source)
 		        source->run, FX_LOG_INFO, "reconciliation is suspended for this object", NULL);
 		return FX_STEP_EMPTY;
 	}
-	if (generation_is_new(source, &old))
-		fx_source_progress(source, false, "processing object: new generation %lld -> %lld",
-		        (long long)old, (long long)source->clock.generation);
-	else
+	if (!generation_is_new(source, &old)) {
 		fx_source_progress(source, false, "reconciliation in progress");
+		return run_steps(source);
+	}
+	/* Whoever changed the object sees at once that it was noticed, however slow the remote is. */
+	fx_source_progress(source, false, "processing object: new generation %lld -> %lld", (long long)old,
+	        (long long)source->clock.generation);
+	if (fx_source_write(source, &err) < 0)
+		return fx_source_fail(source, FX_STEP_GENERIC, "PatchOperationFailed", &err);
 	return run_steps(source);
 }
 

@@ -33,3 +33,7 @@ features: ## count the feature rows by state; fails when a test named there does
 
 bench: all ## figures of the controllers on a real API server, upstream's beside them (BENCH='--runs ...')
 	@test/bench/bench.py --build $(BUILD) $(BENCH)
+
+demo: deps ## build and show the main job end to end, on the embedded API server (DEMO_CLUSTER=1: that of KUBECONFIG)
+	@$(MAKE) BUILD=$(BUILD) -j$(JOBS) all >/dev/null
+	@FX_BUILD=$(abspath $(BUILD)) $(BUILD)/bin/demo

@@ -2,6 +2,7 @@
 
 #include "core/vec.h"
 #include "net/server.h"
+#include "net/url.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -182,6 +183,23 @@ static void serve_folder(struct fx_server_request *request, int fd)
 	fx_server_reply(request, 200, "text/html; charset=utf-8", fx_buf_str(&out), out.len);
 }
 
+/* The links of a listing are relative to a path that ends in a slash. */
+static bool redirect_folder(struct fx_server_request *request)
+{
+	const char *path = fx_server_path(request), *slash = strrchr(path, '/');
+	fx_autofree char *name = slash && slash[1] ? fx_url_escape(slash + 1, false) : NULL;
+	fx_autofree char *location = NULL;
+	if (!name)
+		return false;
+	if (asprintf(&location, "%s/", name) < 0) {
+		location = NULL;
+		return false;
+	}
+	fx_server_add_header(request, "Location", location);
+	fx_server_reply(request, 301, NULL, NULL, 0);
+	return true;
+}
+
 static bool is_method_allowed(const char *method)
 {
 	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
@@ -208,6 +226,8 @@ static void serve(void *arg, struct fx_server_request *request)
 	}
 	if (S_ISREG(st.st_mode))
 		serve_file(request, path, fd, &st);
+	else if (redirect_folder(request))
+		close(fd);
 	else
 		serve_folder(request, fd);
 }

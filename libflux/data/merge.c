@@ -1,6 +1,6 @@
 #include "data/merge.h"
 
-#include "core/vec.h"
+#include "data/json.h"
 #include "data/yaml.h"
 
 #include <stdlib.h>
@@ -180,6 +180,28 @@ static int choose_map(struct merger *m, struct fx_node *dest, struct fx_node *pa
 	return 0;
 }
 
+/* A schema written as JSON in a comment beside the field, which overrides what the kind says (kyaml's field
+ * meta). */
+static struct fx_schema_at schema_in_comment(struct merger *m, const struct fx_pair *p)
+{
+	struct fx_schema_at at = {0};
+	const struct fx_node *nodes[] = {p ? p->value : NULL, p ? p->key : NULL};
+	for (size_t i = 0; i < FX_COUNT(nodes); i++) {
+		const struct fx_comments *c = nodes[i] ? nodes[i]->comments : NULL;
+		const char *text = c ? c->line ? c->line : c->head : NULL;
+		if (!text)
+			continue;
+		text += strspn(text, "# ");
+		struct fx_node *schema = NULL;
+		if (*text == '{' && fx_json_read(m->arena, text, strlen(text), &schema, NULL) == 0 &&
+		        fx_node_is_map(schema)) {
+			at.custom = schema;
+			return at;
+		}
+	}
+	return at;
+}
+
 static int walk_map(struct merger *m, struct fx_schema_at schema, struct fx_node *dest, struct fx_node *patch,
         int depth, struct fx_node **out)
 {
@@ -199,7 +221,12 @@ static int walk_map(struct merger *m, struct fx_schema_at schema, struct fx_node
 		struct fx_node *d = fx_node_get_len(base, keys[i]->text, keys[i]->len);
 		struct fx_pair *pp = fx_node_pair(patch, keys[i]->text, keys[i]->len);
 		struct fx_node *p = pp ? pp->value : NULL, *value;
-		struct fx_schema_at field = fx_schema_field(m->set, schema, keys[i]->text);
+		struct fx_schema_at field =
+		        schema_in_comment(m, fx_node_pair(base, keys[i]->text, keys[i]->len));
+		if (!fx_schema_known(field))
+			field = schema_in_comment(m, pp);
+		if (!fx_schema_known(field))
+			field = fx_schema_field(m->set, schema, keys[i]->text);
 		if (walk(m, field, d, p, depth + 1, &value) < 0)
 			return -1;
 		if (set_field(m, base, pp ? pp->key : keys[i], value, is_kept_null(d, p)) < 0)

@@ -50,9 +50,11 @@ enum fx_node_style {
 	FX_STYLE_FLOW,
 };
 
-/* Comments of a node, without indentation, lines joined by '\n'; NULL: none. */
+/* Comments of a node with their '#', without indentation, lines joined by '\n'; and the name of its anchor,
+ * or of the one it refers to (it then shares the other's content). NULL: none. */
 struct fx_comments {
 	const char *head, *line, *foot;
+	const char *anchor, *alias;
 };
 
 struct fx_node;

@@ -31,6 +31,8 @@ struct fx_yaml_read {
 	bool unique_keys;
 	/* Keep comments (go-yaml v3 rules for the usual places). Slower. */
 	bool comments;
+	/* Keep the names of anchors and aliases, and merge keys as they are written. */
+	bool anchors;
 };
 
 /* Reads the first document of text. *out is NULL when there is none. The text is copied once

@@ -7,6 +7,7 @@
 struct writer {
 	struct fx_buf *out;
 	struct fx_error *err;
+	const char *key_comment; /* of the key whose value is written next */
 };
 
 enum place {
@@ -198,14 +199,22 @@ static int write_flow(struct writer *w, const struct fx_node *n, int depth)
 	return 0;
 }
 
-static void end_line(struct writer *w, const struct fx_node *a, const struct fx_node *b)
+static void end_line(struct writer *w, const struct fx_node *n, const char *otherwise)
 {
-	const char *comment = a && a->comments && a->comments->line   ? a->comments->line
-	                      : b && b->comments && b->comments->line ? b->comments->line
-	                                                              : NULL;
+	const char *comment = n->comments && n->comments->line ? n->comments->line : otherwise;
 	if (comment)
 		fx_buf_addf(w->out, " %s", comment);
 	put(w, "\n");
+}
+
+/* Comments above an item: of itself, or of the first key in it. */
+static const char *head_of(const struct fx_node *n)
+{
+	if (n->comments && n->comments->head)
+		return n->comments->head;
+	if (n->kind != FX_NODE_MAP || n->len == 0 || n->style == FX_STYLE_FLOW)
+		return NULL;
+	return n->pairs[0].key->comments ? n->pairs[0].key->comments->head : NULL;
 }
 
 static int write_map(struct writer *w, const struct fx_node *n, int indent, enum place place, int depth)
@@ -214,7 +223,7 @@ static int write_map(struct writer *w, const struct fx_node *n, int indent, enum
 	for (uint32_t i = 0; i < n->len; i++) {
 		const struct fx_node *key = n->pairs[i].key, *value = n->pairs[i].value;
 		bool inline_first = i == 0 && place == AFTER_DASH;
-		if (key->comments)
+		if (key->comments && !inline_first)
 			put_comment(w, key->comments->head, inner);
 		if (!inline_first)
 			indent_to(w, inner);
@@ -231,10 +240,14 @@ static int write_map(struct writer *w, const struct fx_node *n, int indent, enum
 			write_scalar(w, key, inner, false, true);
 		}
 		put(w, ":");
+		w->key_comment = key->comments ? key->comments->line : NULL;
 		if (write_node(w, value, inner, AFTER_KEY, depth + 1) < 0)
 			return -1;
-		if (key->comments)
+		if (key->comments && key->comments->foot) {
 			put_comment(w, key->comments->foot, inner);
+			if (i + 1 < n->len)
+				put(w, "\n");
+		}
 	}
 	return 0;
 }
@@ -244,8 +257,7 @@ static int write_seq(struct writer *w, const struct fx_node *n, int indent, enum
 	int inner = place == AT_ROOT ? 0 : place == AFTER_KEY ? indent : indent + 2;
 	for (uint32_t i = 0; i < n->len; i++) {
 		const struct fx_node *item = n->items[i];
-		if (item->comments)
-			put_comment(w, item->comments->head, inner);
+		put_comment(w, head_of(item), inner);
 		if (i > 0 || place != AFTER_DASH)
 			indent_to(w, inner);
 		put(w, "-");
@@ -259,8 +271,20 @@ static int write_seq(struct writer *w, const struct fx_node *n, int indent, enum
 
 static int write_node(struct writer *w, const struct fx_node *n, int indent, enum place place, int depth)
 {
+	const char *key_comment = w->key_comment;
+	w->key_comment = NULL;
 	if (depth > FX_YAML_MAX_DEPTH)
 		return fx_fail(w->err, FX_E_LIMIT, "yaml: nested deeper than %d levels", FX_YAML_MAX_DEPTH);
+	if (n->comments && n->comments->alias) {
+		fx_buf_addf(
+		        w->out, "%s*%s", place == AT_ROOT || place == IN_FLOW ? "" : " ", n->comments->alias);
+		if (place != IN_FLOW)
+			end_line(w, n, NULL);
+		return 0;
+	}
+	if (n->comments && n->comments->anchor)
+		fx_buf_addf(w->out, "%s&%s%s", place == AT_ROOT || place == IN_FLOW ? "" : " ",
+		        n->comments->anchor, place == AT_ROOT || place == IN_FLOW ? " " : "");
 	if (place == IN_FLOW) {
 		if (n->kind != FX_NODE_SCALAR)
 			return write_flow(w, n, depth);
@@ -277,11 +301,11 @@ static int write_node(struct writer *w, const struct fx_node *n, int indent, enu
 		} else if (write_scalar(w, n, place == AT_ROOT ? 2 : indent + 2, false, false)) {
 			return 0;
 		}
-		end_line(w, n, NULL);
+		end_line(w, n, key_comment);
 		return 0;
 	}
 	if (place == AFTER_KEY)
-		end_line(w, n, NULL);
+		end_line(w, n, key_comment);
 	else if (place == AFTER_DASH)
 		put(w, " ");
 	return n->kind == FX_NODE_MAP ? write_map(w, n, indent, place, depth)

@@ -1,6 +1,7 @@
 #include "data/yaml.h"
 
 #include "core/vec.h"
+#include "data/yaml_comments.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,6 +26,8 @@ struct reader {
 	FX_VEC(struct anchor) anchors;
 	/* Elements of the collections that are still open; keeps the final arrays compact. */
 	FX_VEC(struct fx_node *) stack;
+	FX_VEC(struct fx_yaml_place) places; /* with comments */
+	bool is_entry;                       /* of the node that is read next */
 	size_t alias_nodes;
 	size_t nodes;
 	struct fx_error *err;
@@ -37,6 +40,16 @@ static void reader_release(struct reader *r)
 	yaml_parser_delete(&r->parser);
 	fx_vec_release(&r->anchors);
 	fx_vec_release(&r->stack);
+	fx_vec_release(&r->places);
+}
+
+/* Remembers where a node stands. end: of the current event. */
+static int add_place(struct reader *r, struct fx_node *n, size_t line, size_t column, bool entry)
+{
+	struct fx_yaml_place p = {n, line, column, r->event.end_mark.line, r->event.end_mark.column, entry};
+	if (!r->opts->comments)
+		return 0;
+	return fx_vec_push(&r->places, p) ? 0 : fx_fail_nomem(r->err);
 }
 
 static int syntax_error(struct reader *r)
@@ -204,7 +217,7 @@ static int read_scalar(struct reader *r, struct fx_node **out)
 		if (make_value(r, n) < 0)
 			return -1;
 	*out = n;
-	return 0;
+	return add_place(r, n, r->event.start_mark.line, r->event.start_mark.column, r->is_entry);
 }
 
 static int read_node(struct reader *r, int depth, struct fx_node **out);
@@ -223,6 +236,7 @@ static int read_seq(struct reader *r, int depth, struct fx_node *seq)
 		if (r->event.type == YAML_SEQUENCE_END_EVENT)
 			break;
 		struct fx_node *item;
+		r->is_entry = seq->style != FX_STYLE_FLOW;
 		if (read_node(r, depth + 1, &item) < 0 || push(r, item) < 0)
 			return -1;
 	}
@@ -384,8 +398,10 @@ static int read_map(struct reader *r, int depth, struct fx_node *map)
 		if (r->event.type == YAML_MAPPING_END_EVENT)
 			break;
 		struct fx_node *key, *value;
+		r->is_entry = map->style != FX_STYLE_FLOW;
 		if (read_node(r, depth + 1, &key) < 0 || push(r, key) < 0)
 			return -1;
+		r->is_entry = false;
 		if (next_event(r) < 0 || read_node(r, depth + 1, &value) < 0 || push(r, value) < 0)
 			return -1;
 	}
@@ -400,9 +416,22 @@ static int read_map(struct reader *r, int depth, struct fx_node *map)
 	r->stack.len = base;
 	if (r->opts->values && make_keys_strings(r, map) < 0)
 		return -1;
-	if (resolve_merges(r, map) < 0)
+	if (!r->opts->anchors && resolve_merges(r, map) < 0)
 		return -1;
 	return r->opts->values ? drop_duplicates(r, map) : 0;
+}
+
+/* A node that shares the content of the anchored one and knows its name. */
+static struct fx_node *alias_node(struct reader *r, const struct anchor *a)
+{
+	struct fx_node *n = fx_arena_alloc(r->arena, sizeof(*n));
+	struct fx_comments *c = fx_arena_new_of(r->arena, struct fx_comments);
+	if (!n || !c)
+		return NULL;
+	*n = *a->node;
+	n->comments = c;
+	c->alias = a->name;
+	return n;
 }
 
 static int read_alias(struct reader *r, struct fx_node **out)
@@ -420,7 +449,7 @@ static int read_alias(struct reader *r, struct fx_node **out)
 			return fx_fail(r->err, FX_E_LIMIT,
 			        "yaml: document contains excessive aliasing (more than %d nodes)",
 			        FX_YAML_MAX_ALIAS_NODES);
-		*out = fx_node_copy(r->arena, a->node);
+		*out = r->opts->anchors ? alias_node(r, a) : fx_node_copy(r->arena, a->node);
 		return *out ? 0 : fx_fail_nomem(r->err);
 	}
 	return fx_fail(r->err, FX_E_PARSE, "yaml: unknown anchor '%s' referenced", name);
@@ -479,6 +508,16 @@ static int read_node(struct reader *r, int depth, struct fx_node **out)
 	}
 	if (rc < 0)
 		return -1;
+	if ((*out)->kind != FX_NODE_SCALAR && (*out)->style == FX_STYLE_FLOW &&
+	        add_place(r, *out, line - 1, 0, false) < 0)
+		return -1;
+	if (anchor != SIZE_MAX && r->opts->anchors) {
+		struct fx_comments *c = fx_arena_new_of(r->arena, struct fx_comments);
+		if (!c)
+			return fx_fail_nomem(r->err);
+		c->anchor = r->anchors.items[anchor].name;
+		(*out)->comments = c;
+	}
 	if (anchor != SIZE_MAX) {
 		r->anchors.items[anchor].node = *out;
 		r->anchors.items[anchor].size = r->nodes - first;
@@ -534,6 +573,8 @@ int fx_yaml_read(struct fx_arena *arena, const char *text, size_t len, const str
 	/* The document must also end properly; what follows it is not looked at. */
 	if (node && next_event(&r) < 0)
 		return err ? -(int)err->code : -1;
+	if (node && r.places.len && !fx_yaml_attach_comments(arena, text, len, r.places.items, r.places.len))
+		return fx_fail_nomem(err);
 	*out = node;
 	return 0;
 }

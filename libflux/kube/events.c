@@ -35,6 +35,8 @@ struct lane {
 	int (*send)(struct lane *lane, struct fx_event *event, struct fx_error *err);
 	/* Milliseconds until the next try; negative: give up. rc as of the request, status 0: no answer. */
 	int64_t (*pause)(struct lane *lane, struct fx_event *event, int rc);
+	/* Says an answer that there is nothing more to do? 0: nothing was asked. */
+	bool (*is_taken)(int status);
 };
 
 struct fx_events {
@@ -107,7 +109,7 @@ static int on_data(void *arg, const char *data, size_t len)
 /* A try has ended: done, again later, or given up. */
 static void lane_tried(struct lane *lane, struct fx_event *event, int rc, const struct fx_error *err)
 {
-	if (rc == 0 && lane->status < 400) {
+	if (rc == 0 && lane->is_taken(lane->status)) {
 		lane->failing = false;
 		lane_pop(lane);
 		lane->busy = false;
@@ -223,6 +225,11 @@ static int write_send(struct lane *lane, struct fx_event *event, struct fx_error
 	return fx_kube_start(events->options.kube, &request, 0, &handler, &lane->call, err);
 }
 
+static bool write_is_taken(int status)
+{
+	return status < 400;
+}
+
 static int64_t write_pause(struct lane *lane, struct fx_event *event, int rc)
 {
 	uint32_t r = 0;
@@ -265,11 +272,17 @@ static int forward_send(struct lane *lane, struct fx_event *event, struct fx_err
 	return fx_http_start(options->http, &request, &handler, &lane->call, err);
 }
 
+/* A receiver that refuses (429: it has the event already) has still received. */
+static bool forward_is_taken(int status)
+{
+	return status < 500 || status == 501;
+}
+
 static int64_t forward_pause(struct lane *lane, struct fx_event *event, int rc)
 {
 	bool broken =
 	        rc < 0 && rc != -FX_E_TLS && rc != -FX_E_INVALID && rc != -FX_E_LIMIT && rc != -FX_E_NOMEM;
-	bool refused = lane->status >= 500 && lane->status != 501;
+	bool refused = !forward_is_taken(lane->status);
 	int64_t pause_ms = FORWARD_PAUSE_MIN_MS;
 	if (!broken && !refused) {
 		lane->failing = false;
@@ -368,12 +381,14 @@ static bool is_http_url(const char *url)
 
 static int lane_init(struct lane *lane, struct fx_events *events,
         int (*send)(struct lane *lane, struct fx_event *event, struct fx_error *err),
-        int64_t (*pause)(struct lane *lane, struct fx_event *event, int rc), struct fx_error *err)
+        int64_t (*pause)(struct lane *lane, struct fx_event *event, int rc), bool (*is_taken)(int status),
+        struct fx_error *err)
 {
 	lane->events = events;
 	lane->last = &lane->first;
 	lane->send = send;
 	lane->pause = pause;
+	lane->is_taken = is_taken;
 	return fx_timer_new(events->options.loop, lane_send, lane, &lane->timer, err);
 }
 
@@ -457,9 +472,9 @@ int fx_events_new(const struct fx_events_options *options, struct fx_events **ou
 	        (options->instance && !events->options.instance))
 		rc = fx_fail_nomem(err);
 	if (rc == 0)
-		rc = lane_init(&events->write, events, write_send, write_pause, err);
+		rc = lane_init(&events->write, events, write_send, write_pause, write_is_taken, err);
 	if (rc == 0)
-		rc = lane_init(&events->forward, events, forward_send, forward_pause, err);
+		rc = lane_init(&events->forward, events, forward_send, forward_pause, forward_is_taken, err);
 	if (rc == 0)
 		*out = events;
 	else

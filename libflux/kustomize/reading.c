@@ -29,7 +29,9 @@ static void add_document(struct fx_build *b, struct documents *d, const char *te
 	struct fx_error err = FX_ERROR_INIT;
 	struct fx_node *node = NULL;
 	d->chunks++;
-	if (fx_yaml_read(b->arena, text, len, NULL, &node, &err) < 0) {
+	/* Comments only count where they may hold a schema (see data/merge.c). */
+	struct fx_yaml_read opts = {.dialect = FX_YAML_V3, .comments = memmem(text, len, "# {\"", 4) != NULL};
+	if (fx_yaml_read(b->arena, text, len, &opts, &node, &err) < 0) {
 		if (err.code == FX_E_PARSE)
 			fx_error_wrap(&err, "MalformedYAMLError");
 		fx_throw_error(b, &err);

@@ -111,7 +111,7 @@ static struct fx_node *parse_text(struct fx_build *b, const struct fx_node *scal
 {
 	struct fx_error err = FX_ERROR_INIT;
 	struct fx_node *doc = NULL;
-	static const struct fx_yaml_read opts = {.dialect = FX_YAML_V3, .comments = true};
+	static const struct fx_yaml_read opts = {.dialect = FX_YAML_V3, .comments = true, .anchors = true};
 	if (fx_yaml_read(b->arena, scalar->text, scalar->len, &opts, &doc, &err) < 0)
 		fx_throw_error(b, &err);
 	return doc;
@@ -455,7 +455,8 @@ static struct fx_node *find_host(
 		if (fx_attempt(b, lookup, &l) || !l.n || l.n->kind != FX_NODE_SCALAR)
 			continue;
 		struct fx_error err = FX_ERROR_INIT;
-		static const struct fx_yaml_read opts = {.dialect = FX_YAML_V3, .comments = true};
+		static const struct fx_yaml_read opts = {
+		        .dialect = FX_YAML_V3, .comments = true, .anchors = true};
 		*doc = NULL;
 		if (fx_yaml_read(b->arena, l.n->text, l.n->len, &opts, doc, &err) < 0) {
 			fx_error_release(&err);

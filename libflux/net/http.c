@@ -101,11 +101,18 @@ static int watch_socket(fx_unused CURL *easy, curl_socket_t fd, int what, void *
 	return 0;
 }
 
-static CURL *take_handle(struct fx_http_client *client)
+/* curl_easy_reset() keeps the receive buffer, and HTTP/2 then writes as much into it as the next
+ * BUFFERSIZE says: handles are reused only where the size is always the same. */
+static bool is_pooled(long buffer_bytes)
+{
+	return buffer_bytes == FX_HTTP_DO_BUFFER_BYTES;
+}
+
+static CURL *take_handle(struct fx_http_client *client, long buffer_bytes)
 {
 	CURL *easy = NULL;
 	pthread_mutex_lock(&client->lock);
-	if (client->pool_len)
+	if (client->pool_len && is_pooled(buffer_bytes))
 		easy = client->pool[--client->pool_len];
 	pthread_mutex_unlock(&client->lock);
 	if (!easy)
@@ -114,12 +121,12 @@ static CURL *take_handle(struct fx_http_client *client)
 	return easy;
 }
 
-static void put_handle(struct fx_http_client *client, CURL *easy)
+static void put_handle(struct fx_http_client *client, CURL *easy, long buffer_bytes)
 {
 	/* Nothing of the call's may be reachable from the pool. */
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
 	pthread_mutex_lock(&client->lock);
-	bool kept = client->pool_len < FX_COUNT(client->pool);
+	bool kept = is_pooled(buffer_bytes) && client->pool_len < FX_COUNT(client->pool);
 	if (kept)
 		client->pool[client->pool_len++] = easy;
 	pthread_mutex_unlock(&client->lock);
@@ -130,7 +137,7 @@ static void put_handle(struct fx_http_client *client, CURL *easy)
 void fx_http_call_free(struct fx_http_call *call)
 {
 	if (call->easy)
-		put_handle(call->client, call->easy);
+		put_handle(call->client, call->easy, call->buffer_bytes);
 	fx_http_tls_unref(call->client, call->tls);
 	fx_http_response_free(call->response);
 	fx_buf_release(&call->head);
@@ -273,7 +280,8 @@ int fx_http_call_new(struct fx_http_client *client, const struct fx_http_request
 	call->engine = &client->engines[options->may_pause || request->http1_only ? FX_HTTP_SEPARATE
 	                                                                          : FX_HTTP_MULTIPLEXED];
 	call->handler = *handler;
-	call->easy = take_handle(client);
+	call->buffer_bytes = options->buffer_bytes;
+	call->easy = take_handle(client, options->buffer_bytes);
 	int rc = call->easy ? fx_http_call_setup(call, request, options, err) : fx_fail_nomem(err);
 	if (rc) {
 		fx_http_call_free(call);

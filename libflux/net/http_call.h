@@ -61,12 +61,16 @@ struct fx_http_client {
 	int handles; /* libuv handles that are not closed yet */
 };
 
+/* Receive buffer of a request that a worker waits for. */
+#define FX_HTTP_DO_BUFFER_BYTES (16L * 1024)
+
 struct fx_http_call {
 	struct fx_loop_task task;
 	struct fx_http_client *client;
 	struct fx_http_engine *engine;
 	struct fx_http_handler handler;
 	CURL *easy;
+	long buffer_bytes; /* its receive buffer */
 	struct fx_http_tls *tls;
 	struct fx_http_call *prev, *next; /* client->active */
 	struct fx_http_call *next_reap;
@@ -74,7 +78,7 @@ struct fx_http_call {
 	size_t strings_size;
 	char *method, *url;
 	struct curl_slist *headers, *connect_to;
-	char *body; /* owned copy, or NULL */
+	char *body;   /* owned copy, or NULL */
 	bool started; /* its task has run: before that the loop's list holds it */
 	bool in_multi, over, paused, follow;
 	/* The answer. */

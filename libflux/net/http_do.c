@@ -76,7 +76,8 @@ static bool wait_until_done(struct exchange *x, struct fx_loop *loop)
 int fx_http_do(struct fx_http_client *client, const struct fx_http_request *request, struct fx_cancel *cancel,
         struct fx_http_response **out, struct fx_error *err)
 {
-	static const struct fx_http_call_options options = {.borrow_body = true, .buffer_bytes = 16 * 1024};
+	static const struct fx_http_call_options options = {
+	        .borrow_body = true, .buffer_bytes = FX_HTTP_DO_BUFFER_BYTES};
 	if (fx_loop_is_current(client->loop))
 		return fx_fail(err, FX_E_INTERNAL, "a blocking request on the loop thread");
 	struct exchange x = {.body = FX_BUF_INIT};

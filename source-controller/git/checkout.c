@@ -1,4 +1,5 @@
 #include "source-controller/git/checkout.h"
+#include "core/clock.h"
 #include "data/semver.h"
 
 #include <string.h>
@@ -22,6 +23,8 @@ struct run {
 	const struct fx_git_checkout_options *options;
 	struct fx_cancel *cancel;
 	struct fx_git_remote *remote;
+	const char *revision; /* being fetched; NULL while it is not known */
+	int64_t slow_ms;      /* when on_slow is due */
 };
 
 void fx_git_checkout_release(struct fx_git_checkout *checkout)
@@ -113,14 +116,31 @@ static bool has_three_parts(const char *text)
 	return dot && strchr(dot + 1, '.');
 }
 
+/* Where a piece of a pack goes. */
+struct sink {
+	struct run *run;
+	struct fx_git_scratch *scratch;
+};
+
+static int on_pack(void *arg, const void *data, size_t len, struct fx_error *err)
+{
+	struct sink *sink = arg;
+	struct run *run = sink->run;
+	if (run->options->on_slow && run->revision && fx_now_ms() >= run->slow_ms) {
+		run->options->on_slow(run->options->arg, run->revision);
+		run->slow_ms = INT64_MAX;
+	}
+	return fx_git_scratch_feed(sink->scratch, data, len, err);
+}
+
 static int fetch(struct run *run, const char *const *wants, size_t count, int depth,
         struct fx_git_scratch **out, struct fx_error *err)
 {
 	fx_auto(git_scratch) struct fx_git_scratch *scratch = NULL;
 	int rc = fx_git_scratch_new(run->options->scratch_prefix, &scratch, err);
+	struct sink sink = {run, scratch};
 	if (rc == 0)
-		rc = fx_git_remote_fetch(
-		        run->remote, wants, count, depth, run->cancel, fx_git_scratch_feed, scratch, err);
+		rc = fx_git_remote_fetch(run->remote, wants, count, depth, run->cancel, on_pack, &sink, err);
 	if (rc == 0)
 		rc = fx_git_scratch_finish(scratch, err);
 	if (rc == 0)
@@ -268,7 +288,10 @@ int fx_git_checkout(const struct fx_git_checkout_options *options, struct fx_can
 	int rc = fx_git_remote_open(&options->remote, cancel, &remote, err);
 	if (rc != 0)
 		return fx_error_wrap(err, "unable to clone '%s'", options->display_url);
-	struct run run = {options, cancel, remote};
+	struct run run = {.options = options,
+	        .cancel = cancel,
+	        .remote = remote,
+	        .slow_ms = fx_now_ms() + FX_GIT_SLOW_MS};
 	rc = resolve(&run, &target, err);
 	if (rc != 0)
 		return rc;
@@ -277,6 +300,7 @@ int fx_git_checkout(const struct fx_git_checkout_options *options, struct fx_can
 	if (!checkout.revision)
 		return fx_fail_nomem(err);
 	checkout.partial = options->last_revision && strcmp(options->last_revision, checkout.revision) == 0;
+	run.revision = checkout.revision;
 	if (!checkout.partial) {
 		rc = fetch_target(&run, &target, &checkout.scratch, err);
 		if (rc != 0)

@@ -11,6 +11,8 @@
 #include "source-controller/git/scratch.h"
 
 #define FX_GIT_DEFAULT_BRANCH "master"
+/* A fetch that takes longer is worth telling the user about while it runs. */
+#define FX_GIT_SLOW_MS 1000
 
 /* spec.ref; NULL: not given. commit beats name, name beats tag, tag beats semver, semver beats
  * branch. */
@@ -24,6 +26,10 @@ struct fx_git_checkout_options {
 	const char *display_url;   /* for messages */
 	const char *last_revision; /* not fetched again when it is still that; NULL: unknown */
 	const char *scratch_prefix;
+	/* [worker] The reference leads to another revision, and its commit is still being fetched after
+	 * FX_GIT_SLOW_MS: called once, between two pieces. May be NULL. */
+	void (*on_slow)(void *arg, const char *revision);
+	void *arg;
 };
 
 /* Release with fx_git_checkout_release(). */

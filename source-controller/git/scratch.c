@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 
 struct fx_git_scratch {
 	char *dir;
+	int lock; /* the directory, locked: it is in use */
 	git_indexer *indexer;
 	git_indexer_progress progress;
 	git_odb *odb;
@@ -25,16 +27,26 @@ void fx_git_init(void)
 	git_libgit2_opts(GIT_OPT_ENABLE_CACHING, 0);
 }
 
+static const char *temp_dir(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	return tmp && *tmp ? tmp : "/tmp";
+}
+
 int fx_git_scratch_new(const char *prefix, struct fx_git_scratch **out, struct fx_error *err)
 {
 	fx_auto(git_scratch) struct fx_git_scratch *s = calloc(1, sizeof(*s));
-	const char *tmp = getenv("TMPDIR");
 	fx_autofree char *dir = NULL;
-	if (!s || asprintf(&dir, "%s/%sXXXXXX", tmp && *tmp ? tmp : "/tmp", prefix) < 0)
+	if (s)
+		s->lock = -1;
+	if (!s || asprintf(&dir, "%s/%sXXXXXX", temp_dir(), prefix) < 0)
 		return fx_fail_nomem(err);
 	if (!mkdtemp(dir))
 		return fx_fail_errno(err, "failed to create temporary working directory");
 	s->dir = fx_take(dir);
+	s->lock = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->lock < 0 || flock(s->lock, LOCK_EX | LOCK_NB) != 0)
+		return fx_fail_errno(err, "failed to lock temporary working directory");
 	if (git_indexer_new(&s->indexer, s->dir, 0600, NULL, NULL) != 0)
 		return fail_git(err, FX_E_IO, "cannot index a pack");
 	*out = fx_take(s);
@@ -52,6 +64,26 @@ static void remove_dir(const char *path)
 	rmdir(path);
 }
 
+void fx_git_scratch_sweep(const char *prefix)
+{
+	DIR *tmp = opendir(temp_dir());
+	for (struct dirent *e; tmp && (e = readdir(tmp));) {
+		fx_autofree char *path = NULL;
+		if (strncmp(e->d_name, prefix, strlen(prefix)) != 0)
+			continue;
+		fx_auto(fd) int fd =
+		        openat(dirfd(tmp), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0)
+			continue;
+		if (asprintf(&path, "%s/%s", temp_dir(), e->d_name) < 0)
+			path = NULL;
+		else
+			remove_dir(path);
+	}
+	if (tmp)
+		closedir(tmp);
+}
+
 void fx_git_scratch_free(struct fx_git_scratch *scratch)
 {
 	if (!scratch)
@@ -60,6 +92,8 @@ void fx_git_scratch_free(struct fx_git_scratch *scratch)
 	git_odb_free(scratch->odb);
 	if (scratch->dir)
 		remove_dir(scratch->dir);
+	if (scratch->lock >= 0)
+		close(scratch->lock);
 	free(scratch->dir);
 	free(scratch);
 }

@@ -18,6 +18,10 @@
 /* Sets libgit2 up: no object cache (each object is read once). Once a process; [main]. */
 void fx_git_init(void);
 
+/* Removes the scratch directories that a killed process of ours left in TMPDIR: those whose names
+ * begin with prefix and that no process holds. [main], once. */
+void fx_git_scratch_sweep(const char *prefix);
+
 struct fx_git_scratch;
 
 /* prefix: of the directory's name ("gitrepository-ns-name-"); it lies in TMPDIR or /tmp. */

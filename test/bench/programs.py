@@ -38,16 +38,16 @@ def memory_mb(pid, key):
 PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent():
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def end_with_parent(with_signal):
+    return lambda: ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, with_signal)
 
 
 class Program:
-    def __init__(self, name, folder, command, env=None):
+    def __init__(self, name, folder, command, env=None, parent_ended=signal.SIGKILL):
         self.name, self.log = name, f"{folder}/{name}.log"
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                            preexec_fn=end_with_parent, env=dict(os.environ, **(env or {})))
+                                            preexec_fn=end_with_parent(parent_ended), env=dict(os.environ, **(env or {})))
         self.pid = self.process.pid
         self.peak = 0.0
 
@@ -169,7 +169,8 @@ class GitServer:
 
     def start(self):
         folder, port = self.folder, self.port
-        self.program = Program("apache", folder, ["/usr/sbin/apache2", "-DFOREGROUND", "-f", f"{folder}/apache.conf"])
+        self.program = Program("apache", folder, ["/usr/sbin/apache2", "-DFOREGROUND", "-f", f"{folder}/apache.conf"],
+                               parent_ended=signal.SIGTERM)
         deadline = time.monotonic() + READY_SECONDS
         while True:
             try:

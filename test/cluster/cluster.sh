@@ -201,6 +201,8 @@ start_all() {
 	start_controller_manager
 	[ "$pods" -eq 0 ] || start_pods || return 1
 	write_env
+	# Its watch may have stopped some of the programs before the others were started.
+	[ -z "$owner" ] || [ -d "/proc/$owner" ] || return 1
 }
 
 # Ends everything at once: nothing of a test's cluster is kept, and a gentle end of

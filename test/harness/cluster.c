@@ -1,10 +1,7 @@
 #include "test/harness/cluster.h"
 
-#include "test/harness/apiserver.h"
 #include "test/harness/process.h"
 
-#include <glob.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -98,90 +95,6 @@ static int read_env(struct fx_test_cluster *cluster, struct fx_error *err)
 	return 0;
 }
 
-bool fx_test_cluster_is_embedded(void)
-{
-	const char *api = getenv("FX_TEST_API");
-	return api && strcmp(api, "embedded") == 0;
-}
-
-/* The folder of the kubectl that the real cluster's programs came with; NULL when there is none yet. */
-static char *find_kubectl(void)
-{
-	fx_auto(buf) struct fx_buf pattern = FX_BUF_INIT;
-	const char *assets = getenv("KUBEBUILDER_ASSETS"), *cache = getenv("XDG_CACHE_HOME"),
-	           *home = getenv("HOME");
-	bool has_cache = cache && *cache;
-	glob_t found = {0};
-	char *out = NULL;
-
-	if (assets && *assets)
-		return strdup(assets);
-	fx_buf_addf(&pattern, "%s%s/flux-in-c/kube-*/bin/kubectl",
-	        has_cache ? cache
-	        : home    ? home
-	                  : "",
-	        has_cache ? "" : "/.cache");
-	if (glob(fx_buf_str(&pattern), 0, NULL, &found) == 0 && found.gl_pathc)
-		out = strndup(found.gl_pathv[0], strlen(found.gl_pathv[0]) - strlen("/kubectl"));
-	globfree(&found);
-	return out;
-}
-
-static int start_embedded(struct fx_test_cluster *out, struct fx_error *err)
-{
-	struct fx_test_cluster cluster = {.embedded = calloc(1, sizeof(*cluster.embedded))};
-
-	if (!cluster.embedded)
-		return fx_fail_nomem(err);
-	cluster.bin = find_kubectl();
-	/* The tests look at the server with kubectl, which is built with the rest. */
-	int rc = cluster.bin ? 0 : build(false, err);
-	if (rc == 0 && !cluster.bin)
-		cluster.bin = find_kubectl();
-	if (rc == 0)
-		rc = fx_test_apiserver_start(cluster.embedded, NULL, err);
-	if (rc < 0) {
-		free(cluster.embedded);
-		free(cluster.bin);
-		return rc;
-	}
-	cluster.dir = strdup(cluster.embedded->dir);
-	cluster.kubeconfig = strdup(cluster.embedded->kubeconfig);
-	cluster.url = strdup(cluster.embedded->url);
-	cluster.ca = strdup(cluster.embedded->ca);
-	cluster.admin_token = strdup("admin");
-	*out = cluster;
-	return 0;
-}
-
-static int unsupported(struct fx_error *err)
-{
-	return fx_fail(
-	        err, FX_E_UNSUPPORTED, "the embedded API server is one program with everything in memory");
-}
-
-/* The embedded server's counts, in the form and for the users of cluster.sh. */
-static int embedded_requests(struct fx_test_cluster *cluster, struct fx_buf *out, struct fx_error *err)
-{
-	fx_auto(buf) struct fx_buf text = FX_BUF_INIT;
-	int rc = fx_test_apiserver_request(cluster->embedded, "GET", "/_requests", NULL, &text, err);
-
-	if (rc < 0)
-		return rc;
-	json_t *list = json_loads(fx_buf_str(&text), 0, NULL), *item;
-	size_t i;
-	json_array_foreach (list, i, item) {
-		const char *user, *verb, *resource;
-		json_int_t count;
-		if (json_unpack(item, "{s:s,s:s,s:s,s:I}", "user", &user, "verb", &verb, "resource",
-		            &resource, "count", &count) == 0 &&
-		        strncmp(user, "system:serviceaccount:", 22) == 0)
-			fx_buf_addf(out, "%lld\t%s\t%s\t%s\n", (long long)count, user, verb, resource);
-	}
-	json_decref(list);
-	return 0;
-}
-
 int fx_test_cluster_start(
         struct fx_test_cluster *out, const struct fx_test_cluster_options *opt, struct fx_error *err)
 {
@@ -190,8 +103,6 @@ int fx_test_cluster_start(
 	char owner[16];
 
 	opt = opt ? opt : &none;
-	if (fx_test_cluster_is_embedded())
-		return start_embedded(out, err);
 	int rc = build(opt->pods, err);
 	if (rc < 0)
 		return rc;
@@ -222,14 +133,11 @@ void fx_test_cluster_stop(struct fx_test_cluster *cluster)
 
 	if (!cluster->dir)
 		return;
-	if (cluster->embedded)
-		fx_test_apiserver_stop(cluster->embedded);
-	else if (script((const char *const[]){SCRIPT, "stop", cluster->dir, NULL}, NULL, &err) < 0)
+	if (script((const char *const[]){SCRIPT, "stop", cluster->dir, NULL}, NULL, &err) < 0)
 		fprintf(stderr, "%s\n", fx_error_message(&err));
 	else if (!getenv("FX_TEST_KEEP") &&
 	         script((const char *const[]){"rm", "-rf", "--", cluster->dir, NULL}, NULL, &err) < 0)
 		fprintf(stderr, "%s\n", fx_error_message(&err));
-	free(cluster->embedded);
 	free(cluster->dir);
 	free(cluster->bin);
 	free(cluster->kubeconfig);
@@ -243,12 +151,6 @@ int fx_test_cluster_kubeconfig(struct fx_test_cluster *cluster, const char *name
         char **out_path, struct fx_error *err)
 {
 	fx_auto(buf) struct fx_buf path = FX_BUF_INIT;
-	fx_auto(buf) struct fx_buf user = FX_BUF_INIT;
-
-	if (cluster->embedded) {
-		fx_buf_addf(&user, "system:serviceaccount:%s:%s", namespace, name);
-		return fx_test_apiserver_kubeconfig(cluster->embedded, fx_buf_str(&user), out_path, err);
-	}
 	int rc = script(
 	        (const char *const[]){SCRIPT, "kubeconfig", cluster->dir, namespace, name, NULL}, &path, err);
 
@@ -265,22 +167,16 @@ int fx_test_cluster_kubeconfig(struct fx_test_cluster *cluster, const char *name
 
 int fx_test_cluster_requests(struct fx_test_cluster *cluster, struct fx_buf *out, struct fx_error *err)
 {
-	if (cluster->embedded)
-		return embedded_requests(cluster, out, err);
 	return script((const char *const[]){SCRIPT, "requests", cluster->dir, NULL}, out, err);
 }
 
 int fx_test_cluster_down(struct fx_test_cluster *cluster, const char *program, struct fx_error *err)
 {
-	if (cluster->embedded)
-		return unsupported(err);
 	return script((const char *const[]){SCRIPT, "down", cluster->dir, program, NULL}, NULL, err);
 }
 
 int fx_test_cluster_up(struct fx_test_cluster *cluster, const char *program, struct fx_error *err)
 {
-	if (cluster->embedded)
-		return unsupported(err);
 	return script((const char *const[]){SCRIPT, "up", cluster->dir, program, NULL}, NULL, err);
 }
 

@@ -1,8 +1,7 @@
 /*
- * A Kubernetes API server for one test program: a real one, through test/cluster/cluster.sh, whose
- * README says what it consists of; or the embedded one (test/apiserver/) when FX_TEST_API is "embedded":
- * there RBAC is not evaluated, and no program can be taken down. Run from the top of the tree. Each call
- * blocks. The cluster ends by itself when the test program ends, however that happens.
+ * A real Kubernetes API server for one test program, through test/cluster/cluster.sh, whose
+ * README says what it consists of. Run from the top of the tree. Each call blocks. The cluster
+ * ends by itself when the test program ends, however that happens.
  */
 #ifndef FX_TEST_CLUSTER_H
 #define FX_TEST_CLUSTER_H
@@ -26,11 +25,7 @@ struct fx_test_cluster {
 	char *url;         /* https://127.0.0.1:PORT */
 	char *ca;          /* a PEM file */
 	char *admin_token; /* may do everything */
-	struct fx_test_apiserver *embedded; /* NULL: a real one */
 };
-
-/* True when FX_TEST_API asks for the embedded server. */
-bool fx_test_cluster_is_embedded(void);
 
 /*
  * Builds the programs if that was never done on this machine, and starts a cluster. opt may be NULL.

@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "net/http.h"
 #include "net/loop.h"
+#include "net/server.h"
 #include "source-controller/content.h"
 #include "source-controller/git/checkout.h"
 #include "test/harness/gitserver.h"
@@ -10,6 +11,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 
 static struct fx_loop *loop;
 static struct fx_http_client *http;
@@ -311,6 +313,166 @@ START_TEST(includes)
 }
 END_TEST
 
+/*
+ * A server in front of the real one that passes on what it gets, but does something to packs.
+ */
+enum harm { HARM_NONE, HARM_SLOW, HARM_CUT, HARM_FLIP, HARM_ERROR_BAND, HARM_500 };
+static enum harm harm;
+
+static void pass_pack(struct fx_server_request *r, const char *body, size_t len)
+{
+	static const char band_error[] = "000dpackfile\n0015\3it broke at last";
+	fx_autofree char *copy = malloc(len);
+	size_t half = len / 2;
+	memcpy(copy, body, len);
+	if (harm == HARM_FLIP)
+		copy[len - 40] ^= 1;
+	if (harm == HARM_ERROR_BAND) {
+		fx_server_reply(
+		        r, 200, "application/x-git-upload-pack-result", band_error, sizeof(band_error) - 1);
+		return;
+	}
+	if (harm == HARM_500) {
+		fx_server_replyf(r, 500, "no\n");
+		return;
+	}
+	if (harm != HARM_SLOW) {
+		fx_server_reply(
+		        r, 200, "application/x-git-upload-pack-result", copy, harm == HARM_CUT ? half : len);
+		return;
+	}
+	struct fx_server_stream *stream =
+	        fx_server_reply_stream(r, 200, "application/x-git-upload-pack-result", 1 << 24);
+	fx_server_stream_push(stream, copy, half);
+	/* The time itself is what is tested. */
+	struct timespec pause = {.tv_sec = FX_GIT_SLOW_MS / 1000, .tv_nsec = 200 * 1000000};
+	nanosleep(&pause, NULL);
+	fx_server_stream_push(stream, copy + half, len - half);
+	fx_server_stream_close(stream);
+}
+
+static void pass_on(void *arg, struct fx_server_request *r)
+{
+	(void)arg;
+	fx_auto(http_response) struct fx_http_response *answer = NULL;
+	char target[300];
+	size_t len;
+	const char *body = fx_server_body(r, &len);
+	const struct fx_http_header headers[] = {
+	        {"Git-Protocol", "version=2"}, {"Content-Type", "application/x-git-upload-pack-request"}};
+	snprintf(target, sizeof(target), "%s%s?%s", git.url, fx_server_path(r), fx_server_raw_query(r));
+	const struct fx_http_request request = {.method = fx_server_method(r),
+	        .url = target,
+	        .headers = headers,
+	        .header_count = 2,
+	        .body = len ? body : NULL,
+	        .body_len = len};
+	if (fx_http_do(http, &request, NULL, &answer, NULL) != 0)
+		fx_server_replyf(r, 502, "no answer\n");
+	else if (len && strstr(body, "command=fetch"))
+		pass_pack(r, answer->body, answer->body_len);
+	else
+		fx_server_reply(r, answer->status, fx_http_response_header(answer, "content-type"),
+		        answer->body, answer->body_len);
+}
+
+static void count_slow(void *arg, const char *slow_revision)
+{
+	ck_assert_ptr_nonnull(strstr(slow_revision, second));
+	++*(int *)arg;
+}
+
+START_TEST(harmed_packs)
+{
+	static const struct {
+		const char *what;
+		enum harm harm;
+		const char *error; /* NULL: works */
+		int slow;
+	} cases[] = {
+	        {"as it is", HARM_NONE, NULL, 0},
+	        {"slow", HARM_SLOW, NULL, 1},
+	        {"cut short", HARM_CUT, "", 0},
+	        {"a bit flipped", HARM_FLIP, "invalid pack", 0},
+	        {"error of the server", HARM_ERROR_BAND, "the server failed: it broke at last", 0},
+	        {"status 500", HARM_500, "unexpected HTTP status: 500", 0},
+	};
+	struct fx_server *front = NULL;
+	const struct fx_server_options options = {.listen = "127.0.0.1:0", .handle = pass_on, .threads = 2};
+	ck_assert_ok(fx_server_new(&options, &front, NULL), NULL);
+	char front_url[100];
+	snprintf(front_url, sizeof(front_url), "http://127.0.0.1:%d/app.git", fx_server_port(front));
+	for (size_t i = 0; i < FX_COUNT(cases); i++) {
+		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+		fx_auto(git_checkout) struct fx_git_checkout c = FX_GIT_CHECKOUT_INIT;
+		int slow = 0;
+		struct fx_git_checkout_options o = options_for("");
+		o.remote.url = o.display_url = front_url;
+		o.reference.branch = "main";
+		o.on_slow = count_slow;
+		o.arg = &slow;
+		harm = cases[i].harm;
+		int rc = fx_git_checkout(&o, NULL, &c, &err);
+		ck_assert_msg((rc == 0) == !cases[i].error, "%s: %s", cases[i].what, fx_error_message(&err));
+		if (cases[i].error)
+			ck_assert_msg(strstr(fx_error_message(&err), cases[i].error), "%s: '%s'",
+			        cases[i].what, fx_error_message(&err));
+		ck_assert_msg(slow == cases[i].slow, "%s: %d calls", cases[i].what, slow);
+	}
+	fx_server_free(front, 0);
+}
+END_TEST
+
+START_TEST(killed_runs_leave_nothing)
+{
+	char left[] = "/tmp/test-git-left-XXXXXX", file[64];
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	fx_auto(git_scratch) struct fx_git_scratch *used = NULL;
+	ck_assert_ok(fx_git_scratch_new("test-git-left-", &used, &err), &err);
+	ck_assert_ptr_nonnull(mkdtemp(left));
+	snprintf(file, sizeof(file), "%s/pack", left);
+	fx_auto(fd) int fd = open(file, O_CREAT | O_WRONLY, 0600);
+	fx_git_scratch_sweep("test-git-left-");
+	ck_assert_int_ne(access(left, F_OK), 0);
+	/* The one in use is still there and good for a pack. */
+	ck_assert_int_eq(fx_git_scratch_feed(used, "no pack", 7, &err), 0);
+	ck_assert_int_lt(fx_git_scratch_finish(used, &err), 0);
+}
+END_TEST
+
+/* A tree as no git makes it, written as an object by hand. */
+START_TEST(hostile_tree)
+{
+	static const char script[] =
+	        "set -e; cd \"$1\"; b=$(printf x | git hash-object -w --stdin); r=$(printf %s $b | sed "
+	        "'s/../\\\\x&/g'); "
+	        "t=$(printf \"100644 $2\\0$r\" | git hash-object -w -t tree --literally --stdin); "
+	        "git update-ref refs/heads/evil $(git commit-tree -m evil $t)";
+	static const char *const names[] = {"..", ".", "a/b"};
+	fx_autofree char *repo = NULL;
+	ck_assert_int_gt(asprintf(&repo, "%s/repos/app.git", git.dir), 0);
+	for (size_t i = 0; i < FX_COUNT(names); i++) {
+		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+		fx_auto(git_checkout) struct fx_git_checkout c = FX_GIT_CHECKOUT_INIT;
+		fx_auto(content) struct fx_content *content = NULL;
+		fx_auto(targz) struct fx_targz *targz = NULL;
+		const char *const argv[] = {"bash", "-c", script, "hostile", repo, names[i], NULL};
+		const char *const env[] = {"GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@example.com",
+		        "GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@example.com", NULL};
+		const struct fx_test_command command = {.argv = argv, .env = env};
+		ck_assert_ok(fx_test_run(&command, NULL, NULL, &err), &err);
+		struct fx_git_checkout_options options = options_for("/app.git");
+		options.reference.branch = "evil";
+		ck_assert_ok(fx_git_checkout(&options, NULL, &c, &err), &err);
+		ck_assert_ok(fx_content_new(c.scratch, &c.commit.tree, &content, &err), &err);
+		fx_auto(fd) int fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+		ck_assert_ok(fx_targz_new(fd, FX_DIGEST_SHA256, &targz, &err), &err);
+		ck_assert_msg(fx_content_archive(content, NULL, targz, &err) == -FX_E_INVALID, "'%s': %s",
+		        names[i], fx_error_message(&err));
+	}
+}
+END_TEST
+
 START_TEST(client_certificate)
 {
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
@@ -350,6 +512,9 @@ static Suite *make_suite(void)
 	tcase_add_test(v2, archives);
 	tcase_add_test(v2, nested_rules);
 	tcase_add_test(v2, includes);
+	tcase_add_test(v2, harmed_packs);
+	tcase_add_test(v2, killed_runs_leave_nothing);
+	tcase_add_test(v2, hostile_tree);
 	tcase_add_test(v0, references);
 	tcase_add_test(v0, failures);
 	tcase_add_test(v0, nothing_moved);

@@ -1,4 +1,5 @@
-/* The Kubernetes client layer against the real API server. */
+/* The Kubernetes client layer on the real API server and on the embedded one. */
+#include "test/harness/apiserver.h"
 #include "test/harness/cluster.h"
 #include "test/unit/unit.h"
 
@@ -22,6 +23,9 @@
 #define WAIT_MS 60000
 
 static struct fx_test_cluster cluster;
+static struct fx_test_apiserver embedded;
+static const char *kubeconfig;
+static bool is_embedded;
 
 /* Made by each case in its own process. */
 static struct fx_loop *loop;
@@ -83,9 +87,10 @@ static void setup(void)
 	fx_auto(kube_config) struct fx_kube_config *config = NULL;
 	ck_assert_ok(fx_loop_new(&loop, &err), &err);
 	ck_assert_ok(fx_http_client_new(loop, "test-kube/1", &http, &err), &err);
-	ck_assert_ok(fx_kube_config_read(cluster.kubeconfig, NULL, &config, &err), &err);
+	ck_assert_ok(fx_kube_config_read(kubeconfig, NULL, &config, &err), &err);
+	/* The embedded server has no priority and fairness: with a limit the tests would take minutes. */
 	const struct fx_kube_options options = {
-	        .http = http, .qps = 50, .burst = 300, .ask_flow_control = true};
+	        .http = http, .qps = is_embedded ? 0 : 50, .burst = 300, .ask_flow_control = true};
 	ck_assert_ok(fx_kube_new(config, &options, &kube, &err), &err);
 	cancel = fx_cancel_new(NULL, fx_now_ms() + WAIT_MS);
 }
@@ -126,6 +131,18 @@ static void patch_configmap(const char *name, const char *value)
 	fx_auto(json) json_t *patch = json_pack("{s:{s:s}}", "data", "key", value);
 	const struct fx_kube_path path = configmap(name);
 	ck_assert_ok(fx_kube_patch(kube, &path, FX_KUBE_MERGE_PATCH, patch, NULL, cancel, NULL, &err), &err);
+}
+
+/* A write by somebody else. */
+static void write_as(const char *manager, const char *type, const struct fx_kube_path *path, json_t *body)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	fx_auto(json) json_t *owned = body;
+	const struct fx_kube_write_options options = {.field_manager = manager};
+	if (type)
+		ck_assert_ok(fx_kube_patch(kube, path, type, owned, &options, cancel, NULL, &err), &err);
+	else
+		ck_assert_ok(fx_kube_create(kube, path, owned, &options, cancel, NULL, &err), &err);
 }
 
 START_TEST(test_verbs)
@@ -221,13 +238,14 @@ START_TEST(test_list_pages)
 }
 END_TEST
 
-static const char crd_manifest[] =
-        "{\"apiVersion\": \"apiextensions.k8s.io/v1\", \"kind\": \"CustomResourceDefinition\", "
-        "\"metadata\": {\"name\": \"widgets.kube.test\"}, \"spec\": {\"group\": \"kube.test\", \"scope\": "
-        "\"Cluster\", "
-        "\"names\": {\"kind\": \"Widget\", \"plural\": \"widgets\"}, \"versions\": [{\"name\": \"v1\", "
-        "\"served\": true, "
-        "\"storage\": true, \"schema\": {\"openAPIV3Schema\": {\"type\": \"object\"}}}]}}";
+static json_t *make_crd(void)
+{
+	return json_pack("{s:s, s:s, s:{s:s}, s:{s:s, s:s, s:{s:s, s:s}, s:[{s:s, s:b, s:b, s:{s:{s:s}}}]}}",
+	        "apiVersion", "apiextensions.k8s.io/v1", "kind", "CustomResourceDefinition", "metadata",
+	        "name", "widgets.kube.test", "spec", "group", "kube.test", "scope", "Cluster", "names",
+	        "kind", "Widget", "plural", "widgets", "versions", "name", "v1", "served", 1, "storage", 1,
+	        "schema", "openAPIV3Schema", "type", "object");
+}
 
 START_TEST(test_discovery)
 {
@@ -249,10 +267,9 @@ START_TEST(test_discovery)
 	ck_assert_int_eq(rc, -FX_E_NOT_FOUND);
 	ck_assert_str_eq(
 	        fx_error_message(&err), "no matches for kind \"Widget\" in version \"kube.test/v1\"");
-	ck_assert_ok(fx_test_kubectl(&cluster, crd_manifest, NULL, &err, "create", "-f", "-"), &err);
-	ck_assert_ok(fx_test_kubectl(&cluster, NULL, NULL, &err, "wait", "--for=condition=Established",
-	                     "crd/widgets.kube.test", "--timeout=60s"),
-	        &err);
+	const struct fx_kube_path crds = {
+	        "apiextensions.k8s.io", "v1", "customresourcedefinitions", NULL, NULL, NULL};
+	write_as("test", NULL, &crds, make_crd());
 	/* The server publishes an established kind in its own time. */
 	do {
 		fx_error_release(&err);
@@ -379,6 +396,36 @@ START_TEST(test_reflector_outage)
 }
 END_TEST
 
+/* Cut watches, a history that is forgotten, refused lists: the image ends up right. */
+START_TEST(test_reflector_faults)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	create_configmap("faults-1", "faults");
+	create_configmap("faults-2", "faults");
+	struct fx_reflector *reflector = reflect(kube, "suite=faults");
+	ck_assert_ok(fx_reflector_wait_synced(reflector, cancel, &err), &err);
+	patch_configmap("faults-1", "seen by the watch");
+	expect("[updated faults-1 value>seen by the watch]");
+	const char *cut = "{\"type\":\"cut\",\"path\":\"/api/v1\"}";
+	ck_assert_ok(fx_test_apiserver_request(&embedded, "POST", "/_faults", cut, NULL, &err), &err);
+	patch_configmap("faults-1", "after the cut");
+	expect("[updated faults-1 seen by the watch>after the cut]");
+
+	fx_reflector_stop(reflector);
+	patch_configmap("faults-1", "forgotten");
+	const struct fx_kube_path path = configmap("faults-2");
+	ck_assert_ok(fx_kube_delete(kube, &path, NULL, cancel, &err), &err);
+	ck_assert_ok(fx_test_apiserver_request(&embedded, "POST", "/_compact", "", NULL, &err), &err);
+	const char *refuse = "{\"type\":\"503\",\"path\":\"/api/v1\",\"verb\":\"list\",\"count\":1}";
+	ck_assert_ok(fx_test_apiserver_request(&embedded, "POST", "/_faults", refuse, NULL, &err), &err);
+	fx_reflector_start(reflector);
+	expect("[updated faults-1 after the cut>forgotten][deleted faults-2 value>]");
+	expect("[error UNAVAILABLE");
+	ck_assert_uint_eq(fx_reflector_count(reflector), 1);
+	fx_reflector_free(reflector);
+}
+END_TEST
+
 static void *create_many(void *arg)
 {
 	int from = *(int *)arg;
@@ -480,17 +527,16 @@ START_TEST(test_apply_drift)
 	fx_auto(json) json_t *changed = make_service("drift", "blue", 80);
 	struct fx_resource resource;
 	find(object, &resource);
+	const struct fx_kube_path path = fx_resource_path(&resource, "default", "drift");
 	ck_assert_int_eq(reconcile(&resource, object, NULL), FX_SSA_CREATED);
 	ck_assert_int_eq(reconcile(&resource, object, NULL), FX_SSA_UNCHANGED);
 	ck_assert_int_eq(reconcile(&resource, changed, NULL), FX_SSA_CONFIGURED);
 	ck_assert_int_eq(reconcile(&resource, changed, NULL), FX_SSA_UNCHANGED);
 	/* An edit by kubectl is taken over, and what it added goes. */
-	ck_assert_ok(fx_test_kubectl(&cluster, NULL, NULL, &err, "label", "service", "drift", "color=green",
-	                     "added=by-hand", "--overwrite"),
-	        &err);
+	write_as("kubectl-label", FX_KUBE_MERGE_PATCH, &path,
+	        json_pack("{s:{s:{s:s, s:s}}}", "metadata", "labels", "color", "green", "added", "by-hand"));
 	ck_assert_int_eq(reconcile(&resource, changed, NULL), FX_SSA_CONFIGURED);
 	fx_auto(json) json_t *live = NULL;
-	const struct fx_kube_path path = fx_resource_path(&resource, "default", "drift");
 	ck_assert_ok(fx_kube_get(kube, &path, cancel, &live, &err), &err);
 	ck_assert_str_eq(fx_object_label(live, "color"), "blue");
 	ck_assert_ptr_null(fx_object_label(live, "added"));
@@ -504,10 +550,11 @@ START_TEST(test_apply_takes_over_kubectl)
 	fx_auto(json) json_t *theirs = make_configmap("taken", "apply", "theirs");
 	fx_auto(json) json_t *ours = make_configmap("taken", "apply", "ours");
 	json_object_set_new(json_object_get(theirs, "data"), "extra", json_string("x"));
-	fx_autofree char *manifest = fx_json_text(theirs, NULL);
+	ck_assert(fx_object_set_annotation(theirs, taken_annotations[0], "{}"));
 	struct fx_resource resource;
 	find(ours, &resource);
-	ck_assert_ok(fx_test_kubectl(&cluster, manifest, NULL, &err, "apply", "-f", "-"), &err);
+	const struct fx_kube_path all = configmap(NULL);
+	write_as("kubectl-client-side-apply", NULL, &all, json_incref(theirs));
 	ck_assert_int_eq(reconcile(&resource, ours, NULL), FX_SSA_CONFIGURED);
 	fx_auto(json) json_t *live = NULL;
 	const struct fx_kube_path path = configmap("taken");
@@ -541,7 +588,7 @@ START_TEST(test_apply_errors)
 {
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
 	fx_auto(ssa_plan) struct fx_ssa_plan plan = FX_SSA_PLAN_INIT;
-	fx_auto(json) json_t *object = make_service("broken", "red", 70000);
+	fx_auto(json) json_t *object = make_service("broken", "not a label value!", 80);
 	struct fx_resource resource;
 	find(object, &resource);
 	int rc = fx_ssa_plan(kube, &resource, object, NULL, &ssa, false, cancel, &plan, &err);
@@ -561,6 +608,17 @@ static void on_event_failure(
 {
 	(void)arg;
 	say("[failed %s/%s/%s: %s]", kind, namespace_, name, fx_error_message(err));
+}
+
+static int add_event(void *arg, json_t *event, struct fx_error *err)
+{
+	const char *revision = fx_object_annotation(event, "kube.test/revision");
+	(void)err;
+	fx_buf_addf(arg, "[%s %s %d %s %s %s %s]", fx_json_str_at(event, "type"),
+	        fx_json_str_at(event, "reason"), (int)fx_json_int_at(event, -1, "count"),
+	        fx_json_str_at(event, "message"), fx_json_str_at(event, "source", "component"),
+	        fx_json_str_at(event, "reportingComponent"), revision ? revision : "-");
+	return 0;
 }
 
 START_TEST(test_events)
@@ -583,17 +641,13 @@ START_TEST(test_events)
 	fx_events_emit(events, object, NULL, FX_EVENT_TRACE, "Fine", "all is well");
 	fx_events_free(events, WAIT_MS);
 	expect_not("[failed");
-	ck_assert_ok(
-	        fx_test_kubectl(&cluster, NULL, &out, &err, "get", "events", "--field-selector",
-	                "involvedObject.uid=u-1", "-o",
-	                "jsonpath={range .items[*]}{.type} {.reason} {.count} {.message} {.source.component} "
-	                "{.reportingComponent} {.metadata.annotations}{\"\\n\"}{end}"),
-	        &err);
+	const struct fx_kube_path path = {.version = "v1", .resource = "events", .namespace_ = "default"};
+	const struct fx_kube_list_options list = {.field_selector = "involvedObject.uid=u-1"};
+	ck_assert_ok(fx_kube_list(kube, &path, &list, cancel, add_event, &out, &err), &err);
+	ck_assert_ptr_nonnull(strstr(fx_buf_str(&out),
+	        "[Warning Broken 3 it is broken test-controller test-controller main@sha1:1]"));
 	ck_assert_ptr_nonnull(
-	        strstr(fx_buf_str(&out), "Warning Broken 3 it is broken test-controller test-controller "
-	                                 "{\"kube.test/revision\":\"main@sha1:1\"}\n"));
-	ck_assert_ptr_nonnull(
-	        strstr(fx_buf_str(&out), "Normal Fine 1 all is well test-controller test-controller \n"));
+	        strstr(fx_buf_str(&out), "[Normal Fine 1 all is well test-controller test-controller -]"));
 }
 END_TEST
 
@@ -639,7 +693,7 @@ static struct fx_lease *candidate(const char *who)
 START_TEST(test_lease)
 {
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
-	fx_auto(buf) struct fx_buf out = FX_BUF_INIT;
+	fx_auto(json) json_t *live = NULL;
 	struct fx_lease *a = candidate("a");
 	expect("[a leads]");
 	struct fx_lease *b = candidate("b");
@@ -652,15 +706,15 @@ START_TEST(test_lease)
 	expect("[b leads]");
 	ck_assert_int_lt(fx_now_ms() - start, 10000);
 	fx_lease_free(a);
-	ck_assert_ok(fx_test_kubectl(&cluster, NULL, &out, &err, "get", "lease", "test-leader-election", "-o",
-	                     "jsonpath={.spec.holderIdentity} {.spec.leaseDurationSeconds} "
-	                     "{.spec.leaseTransitions}"),
-	        &err);
-	ck_assert_str_eq(fx_buf_str(&out), "b 15 1");
+	const struct fx_kube_path path = {
+	        "coordination.k8s.io", "v1", "leases", "default", "test-leader-election", NULL};
+	ck_assert_ok(fx_kube_get(kube, &path, cancel, &live, &err), &err);
+	ck_assert_str_eq(fx_json_str_at(live, "spec", "holderIdentity"), "b");
+	ck_assert_int_eq(fx_json_int_at(live, 0, "spec", "leaseDurationSeconds"), 15);
+	ck_assert_int_eq(fx_json_int_at(live, 0, "spec", "leaseTransitions"), 1);
 	/* Stolen: the leader must know at its next renewal. */
-	ck_assert_ok(fx_test_kubectl(&cluster, NULL, NULL, &err, "patch", "lease", "test-leader-election",
-	                     "--type=merge", "-p", "{\"spec\":{\"holderIdentity\":\"thief\"}}"),
-	        &err);
+	write_as("thief", FX_KUBE_MERGE_PATCH, &path,
+	        json_pack("{s:{s:s}}", "spec", "holderIdentity", "thief"));
 	expect("[b lost]");
 	ck_assert(!fx_lease_is_leader(b));
 	fx_lease_free(b);
@@ -674,9 +728,10 @@ START_TEST(test_secret)
 	fx_auto(secret_auth) struct fx_secret_auth auth = FX_SECRET_AUTH_INIT;
 	ck_assert_int_eq(fx_secret_get(kube, "default", "none", cancel, &secret, &err), -FX_E_NOT_FOUND);
 	ck_assert_str_eq(fx_error_message(&err), "secret 'default/none' not found");
-	ck_assert_ok(fx_test_kubectl(&cluster, NULL, NULL, &err, "create", "secret", "generic", "auth",
-	                     "--from-literal=username=u", "--from-literal=password=p"),
-	        &err);
+	const struct fx_kube_path secrets = {.version = "v1", .resource = "secrets", .namespace_ = "default"};
+	write_as("test", NULL, &secrets,
+	        json_pack("{s:s, s:s, s:{s:s}, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "Secret",
+	                "metadata", "name", "auth", "stringData", "username", "u", "password", "p"));
 	ck_assert_ok(fx_secret_get(kube, "default", "auth", cancel, &secret, &err), &err);
 	ck_assert_ok(fx_secret_basic_auth(secret, &auth, &err), &err);
 	ck_assert_str_eq(auth.password, "p");
@@ -698,7 +753,7 @@ static Suite *make_suite(void)
 	Suite *suite = suite_create("kube");
 	TCase *tc = add_case(suite, "client");
 	tcase_add_test(tc, test_verbs);
-	if (!fx_test_cluster_is_embedded())
+	if (!is_embedded)
 		tcase_add_test(tc, test_impersonation);
 	tcase_add_test(tc, test_list_pages);
 	tcase_add_test(tc, test_secret);
@@ -715,8 +770,9 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, test_lease);
 	tc = add_case(suite, "reflector");
 	tcase_add_test(tc, test_reflector);
-	/* The embedded server evaluates no RBAC, and what it holds ends with it. */
-	if (!fx_test_cluster_is_embedded()) {
+	if (is_embedded) {
+		tcase_add_test(tc, test_reflector_faults);
+	} else {
 		tcase_add_test(tc, test_reflector_forbidden);
 		tcase_add_test(tc, test_reflector_outage);
 	}
@@ -725,10 +781,21 @@ static Suite *make_suite(void)
 	return suite;
 }
 
+/* RBAC and outages with their data kept are the real server's, faults the embedded one's. */
+static int start_api(struct fx_error *err)
+{
+	const char *api = getenv("FX_TEST_API");
+	is_embedded = api && strcmp(api, "embedded") == 0;
+	int rc = is_embedded ? fx_test_apiserver_start(&embedded, NULL, err)
+	                     : fx_test_cluster_start(&cluster, NULL, err);
+	kubeconfig = is_embedded ? embedded.kubeconfig : cluster.kubeconfig;
+	return rc;
+}
+
 int main(void)
 {
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
-	int rc = fx_test_cluster_start(&cluster, NULL, &err);
+	int rc = start_api(&err);
 	if (rc < 0) {
 		fprintf(stderr, "%s\n", fx_error_message(&err));
 		return rc == -FX_E_UNSUPPORTED ? FX_TEST_EXIT_SKIPPED : EXIT_FAILURE;
@@ -737,6 +804,7 @@ int main(void)
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	fx_test_apiserver_stop(&embedded);
 	fx_test_cluster_stop(&cluster);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,0 +1,544 @@
+#include "apply.h"
+#include "health.h"
+#include "normalize.h"
+
+#include "core/clock.h"
+#include "kube/object.h"
+
+#include <string.h>
+
+/* An object that no watch shows this long after it was applied has been deleted unnoticed. */
+#define UNSEEN_MS (60 * 1000)
+
+/* One object on its way. */
+struct item {
+	json_t *object; /* borrowed */
+	struct fx_ref ref;
+	struct fx_resource resource;
+	char *id;
+	uint64_t desired;
+	struct fx_applied before; /* what we know of it */
+	bool known;
+	bool apply; /* phase B writes it */
+	enum fx_ssa_action action;
+	json_t *live, *dry_run;
+};
+
+struct apply {
+	struct fx_ks_run *run;
+	struct item *items;
+	size_t count;
+	struct fx_inventory *inventory;
+};
+
+static void items_free(struct item *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(items[i].id);
+		json_decref(items[i].live);
+		json_decref(items[i].dry_run);
+	}
+	free(items);
+}
+
+static bool is_encrypted(const json_t *object)
+{
+	struct fx_ref ref = fx_manifest_ref(object);
+	const char *decrypt = fx_manifest_annotation(object, FX_KS_GROUP "/decrypt");
+	return fx_ref_is(&ref, "", "Secret") && json_object_get(object, "sops") &&
+	       !(decrypt && !strcasecmp(decrypt, "disabled"));
+}
+
+static int prepare_object(struct fx_ks_run *run, json_t *object, struct fx_error *err)
+{
+	fx_cleanup(fx_auto_buf) struct fx_buf subject = FX_BUF_INIT;
+	struct fx_ref ref = fx_manifest_ref(object);
+	fx_ref_add_subject(&ref, &subject);
+	if (is_encrypted(object))
+		return fx_fail(err, FX_E_INVALID,
+		        "%s is SOPS encrypted, configuring decryption is required for this secret to be "
+		        "reconciled",
+		        fx_buf_str(&subject));
+	const json_t *common = json_object_get(run->spec, "commonMetadata");
+	if (!fx_manifest_set_label(object, FX_KS_OWNER_NAME, run->reconcile->name) ||
+	        !fx_manifest_set_label(object, FX_KS_OWNER_NAMESPACE, run->reconcile->namespace_) ||
+	        !fx_manifest_set_labels(object, json_object_get(common, "labels")) ||
+	        !fx_manifest_set_annotations(object, json_object_get(common, "annotations")))
+		return fx_fail_nomem(err);
+	int rc = fx_manifest_normalize(object, err);
+	if (rc < 0)
+		fx_error_wrap(err, "%s normalization error", fx_buf_str(&subject));
+	else
+		fx_manifest_fix_ca_bundle(object);
+	return rc;
+}
+
+int fx_apply_prepare(struct fx_ks_run *run, json_t *objects, struct fx_error *err)
+{
+	size_t i;
+	json_t *object;
+	json_array_foreach (objects, i, object) {
+		int rc = prepare_object(run, object, err);
+		if (rc < 0)
+			return rc;
+	}
+	return fx_manifests_sort(objects, &run->ks->stage_kinds) ? 0 : fx_fail_nomem(err);
+}
+
+static bool read_applied(struct fx_ks_run *run, const char *id, struct fx_applied *out)
+{
+	pthread_mutex_lock(&run->ks->states.lock);
+	const struct fx_applied *a = fx_map_get(&run->state->applied, id);
+	if (a)
+		*out = *a;
+	pthread_mutex_unlock(&run->ks->states.lock);
+	return a != NULL;
+}
+
+/* Remembers how an object was left; what the watch has shown meanwhile counts. */
+static void note_applied(struct apply *a, const struct item *it, const json_t *live)
+{
+	struct fx_ks_run *run = a->run;
+	struct fx_applied *fresh = calloc(1, sizeof(*fresh));
+	if (!fresh)
+		return;
+	*fresh = it->before;
+	fresh->version = live ? fx_live_version(live) : 0;
+	fresh->fields = live ? fx_fields_hash(live) : 0;
+	fresh->desired = it->desired;
+	fresh->applied_ms = fx_now_ms();
+	fresh->dirty = false;
+	fresh->skipped = it->action == FX_SSA_SKIPPED;
+	fresh->current_on_absence = fx_ref_is(&it->ref, "batch", "Job") &&
+	                            fx_json_at(it->object, "spec", "ttlSecondsAfterFinished") != NULL;
+	fresh->run = run->state->run;
+	struct fx_live_record now;
+	if (fx_live_get(run->ks->live, &it->resource, it->ref.namespace, it->ref.name, &now) == 1)
+		fresh->dirty =
+		        now.version > fresh->version && (now.fields != fresh->fields || now.needs_cleanup);
+	pthread_mutex_lock(&run->ks->states.lock);
+	bool kept = fx_map_set(&run->state->applied, it->id, fresh);
+	pthread_mutex_unlock(&run->ks->states.lock);
+	if (!kept)
+		free(fresh);
+}
+
+static uint64_t hash_object(const struct fx_ks_run *run, const json_t *object)
+{
+	fx_autofree char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+	uint64_t hash = text ? fx_hash(text, strlen(text)) : 0;
+	return hash ^ (uint64_t)json_is_true(json_object_get(run->spec, "force"));
+}
+
+/* Nobody has touched it since we left it, and it is to be the same. */
+static bool is_untouched(struct fx_ks_run *run, const struct fx_resource *resource, const struct fx_ref *ref,
+        const struct fx_applied *applied)
+{
+	struct fx_live_record now;
+	if (applied->dirty || applied->skipped || !fx_live_watch(run->ks->live, resource))
+		return false;
+	switch (fx_live_get(run->ks->live, resource, ref->namespace, ref->name, &now)) {
+	case 1:
+		return now.version <= applied->version ||
+		       (now.fields == applied->fields && !now.needs_cleanup);
+	case 0:
+		return fx_now_ms() - applied->applied_ms < UNSEEN_MS;
+	default:
+		return false;
+	}
+}
+
+bool fx_apply_is_untouched(struct fx_ks_run *run)
+{
+	struct fx_ks_state *s = run->state;
+	bool untouched = true;
+	fx_auto(inventory) struct fx_inventory list = {0};
+	pthread_mutex_lock(&run->ks->states.lock);
+	for (struct fx_map_slot *slot = NULL; (slot = fx_map_next(&s->applied, slot));) {
+		const struct fx_applied *a = slot->value;
+		if (a->run == s->run)
+			untouched = untouched && !a->dirty && !a->skipped &&
+			            fx_inventory_add(&list, slot->key, "");
+	}
+	pthread_mutex_unlock(&run->ks->states.lock);
+	for (size_t i = 0; untouched && i < list.len; i++) {
+		fx_cleanup(fx_auto_entry_parts) struct fx_entry_parts parts = {0};
+		struct fx_resource resource;
+		struct fx_applied applied;
+		untouched = fx_entry_parse(&list.items[i], &parts, NULL) == 0 &&
+		            fx_discovery_peek(run->ks->manager->discovery, parts.ref.group, NULL,
+		                    parts.ref.kind, &resource) &&
+		            read_applied(run, list.items[i].id, &applied) &&
+		            is_untouched(run, &resource, &parts.ref, &applied);
+	}
+	return untouched;
+}
+
+static void subject_of(const struct item *it, struct fx_buf *out)
+{
+	fx_buf_clear(out);
+	fx_ref_add_subject(&it->ref, out);
+}
+
+static bool is_skipped(const json_t *object)
+{
+	return fx_manifest_is_marked(object, FX_MARK_RECONCILE, "disabled") ||
+	       fx_manifest_is_marked(object, FX_MARK_SSA, "Ignore");
+}
+
+static int get_live(struct apply *a, struct item *it, struct fx_error *err)
+{
+	struct fx_kube_path path = fx_resource_path(&it->resource, it->ref.namespace, it->ref.name);
+	fx_auto(error) struct fx_error missing = FX_ERROR_INIT;
+	int rc = fx_kube_get(a->run->kube, &path, a->run->reconcile->cancel, &it->live, &missing);
+	if (rc == -FX_E_NOT_FOUND)
+		return 0;
+	if (rc < 0)
+		fx_error_move(err, &missing);
+	return rc;
+}
+
+static int dry_run_once(struct apply *a, struct item *it, struct fx_kube_status *status, struct fx_error *err)
+{
+	json_decref(it->dry_run);
+	it->dry_run = NULL;
+	return fx_ssa_dry_run(a->run->kube, &it->resource, it->object, FX_FIELD_MANAGER,
+	        a->run->reconcile->cancel, status, &it->dry_run, err);
+}
+
+static bool may_recreate(const struct apply *a, const struct item *it)
+{
+	return json_is_true(json_object_get(a->run->spec, "force")) ||
+	       fx_manifest_is_marked(it->object, FX_MARK_FORCE, "enabled") ||
+	       fx_manifest_is_marked(it->live, FX_MARK_FORCE, "enabled");
+}
+
+/* The dry run, again after what can be put right: undeclared fields, immutable fields. */
+static int dry_run(struct apply *a, struct item *it, struct fx_error *err)
+{
+	fx_auto(kube_status) struct fx_kube_status status = FX_KUBE_STATUS_INIT;
+	fx_auto(error) struct fx_error failure = FX_ERROR_INIT;
+	int rc = dry_run_once(a, it, &status, &failure);
+	if (rc < 0 && fx_manifest_drop_undeclared(it->object, fx_error_message(&failure))) {
+		fx_error_release(&failure);
+		fx_kube_status_release(&status);
+		rc = dry_run_once(a, it, &status, &failure);
+	}
+	if (rc < 0 && fx_ssa_is_immutable_error(&failure, &status)) {
+		int got = it->live ? 0 : get_live(a, it, NULL);
+		if (got == 0 && it->live && may_recreate(a, it)) {
+			fx_error_release(&failure);
+			fx_kube_status_release(&status);
+			json_decref(it->live);
+			it->live = NULL;
+			rc = fx_ssa_delete_and_wait(a->run->kube, &it->resource, it->ref.namespace,
+			        it->ref.name, a->run->reconcile->cancel, &failure);
+			if (rc == 0)
+				rc = dry_run_once(a, it, &status, &failure);
+		}
+	}
+	if (rc < 0) {
+		rc = fx_ssa_wrap_dry_run_error(&failure, &status, &it->resource, it->object);
+		fx_error_move(err, &failure);
+	}
+	return rc;
+}
+
+static int patch_live(struct apply *a, struct item *it, json_t *patch, struct fx_error *err)
+{
+	struct fx_kube_path path = fx_resource_path(&it->resource, it->ref.namespace, it->ref.name);
+	struct fx_kube_write_options options = {.field_manager = FX_FIELD_MANAGER};
+	json_t *live = NULL;
+	int rc = fx_kube_patch(a->run->kube, &path, FX_KUBE_JSON_PATCH, patch, &options,
+	        a->run->reconcile->cancel, &live, err);
+	if (rc < 0)
+		return rc;
+	json_decref(it->live);
+	it->live = live;
+	it->apply = true;
+	return 0;
+}
+
+static int migrate(struct apply *a, struct item *it, struct fx_error *err)
+{
+	fx_auto(json) json_t *patch = NULL;
+	fx_cleanup(fx_auto_buf) struct fx_buf subject = FX_BUF_INIT;
+	if (!it->live || !fx_ks_gate(a->run->ks, FX_KS_GATE_MIGRATE_API_VERSION))
+		return 0;
+	int rc = fx_fields_migrate_patch(it->live, fx_object_api_version(it->object), &patch, err);
+	if (rc == 0 && patch)
+		rc = patch_live(a, it, patch, err);
+	if (rc < 0) {
+		subject_of(it, &subject);
+		fx_error_wrap(err, "%s failed to migrate API version", fx_buf_str(&subject));
+	}
+	return rc;
+}
+
+static int clean_up(struct apply *a, struct item *it, struct fx_error *err)
+{
+	fx_auto(json) json_t *patch = NULL;
+	if (fx_manifest_is_marked(it->object, FX_MARK_SSA, "Merge") ||
+	        fx_manifest_is_marked(it->live, FX_MARK_SSA, "Merge"))
+		return 0;
+	int rc = fx_fields_cleanup_patch(it->live, &a->run->ks->overrides, &patch, err);
+	return rc == 0 && patch ? patch_live(a, it, patch, err) : rc;
+}
+
+/* Phase A for an object that exists: skip, clean up, compare. */
+static int compare_live(struct apply *a, struct item *it, struct fx_error *err)
+{
+	int rc = it->live ? 0 : get_live(a, it, err);
+	if (rc < 0 || !it->live)
+		return rc;
+	if (is_skipped(it->live) || fx_manifest_is_marked(it->object, FX_MARK_SSA, "IfNotPresent")) {
+		it->action = FX_SSA_SKIPPED;
+		return 0;
+	}
+	rc = clean_up(a, it, err);
+	if (rc < 0)
+		return rc;
+	if (fx_ssa_has_drifted(it->live, it->dry_run))
+		it->apply = true;
+	it->action = it->apply ? FX_SSA_CONFIGURED : FX_SSA_UNCHANGED;
+	return 0;
+}
+
+static int find_resource(struct apply *a, struct item *it, struct fx_error *err)
+{
+	fx_cleanup(fx_auto_buf) struct fx_buf subject = FX_BUF_INIT;
+	int rc = fx_discovery_object(
+	        a->run->ks->manager->discovery, it->object, a->run->reconcile->cancel, &it->resource, err);
+	subject_of(it, &subject);
+	if (rc < 0) {
+		fx_error_wrap(err, "%s dry-run failed", fx_buf_str(&subject));
+		return rc;
+	}
+	if (it->resource.namespaced && !*it->ref.namespace)
+		return fx_fail(err, FX_E_INVALID,
+		        "%s namespace not specified: the server could not find the requested resource",
+		        fx_buf_str(&subject));
+	if (!it->resource.namespaced && *it->ref.namespace) {
+		/* A targetNamespace does not belong on a cluster-wide object. */
+		json_object_del(json_object_get(it->object, "metadata"), "namespace");
+		it->ref = fx_manifest_ref(it->object);
+	}
+	return 0;
+}
+
+static int plan(struct apply *a, struct item *it, struct fx_error *err)
+{
+	fx_cleanup(fx_auto_buf) struct fx_buf id = FX_BUF_INIT;
+	int rc = find_resource(a, it, err);
+	if (rc < 0)
+		return rc;
+	fx_entry_id(&it->ref, &id);
+	it->id = fx_buf_take(&id, NULL);
+	if (!it->id)
+		return fx_fail_nomem(err);
+	it->desired = hash_object(a->run, it->object);
+	it->known = read_applied(a->run, it->id, &it->before);
+	if (it->known && it->before.desired == it->desired &&
+	        is_untouched(a->run, &it->resource, &it->ref, &it->before)) {
+		it->action = FX_SSA_UNCHANGED;
+		return 0;
+	}
+	fx_live_watch(a->run->ks->live, &it->resource);
+	if (is_skipped(it->object)) {
+		it->action = FX_SSA_SKIPPED;
+		return 0;
+	}
+	if (fx_ks_gate(a->run->ks, FX_KS_GATE_MIGRATE_API_VERSION) ||
+	        fx_manifest_is_marked(it->object, FX_MARK_SSA, "IfNotPresent")) {
+		rc = get_live(a, it, err);
+		if (rc == 0 && it->live &&
+		        (is_skipped(it->live) ||
+		                fx_manifest_is_marked(it->object, FX_MARK_SSA, "IfNotPresent"))) {
+			it->action = FX_SSA_SKIPPED;
+			return 0;
+		}
+		if (rc == 0)
+			rc = migrate(a, it, err);
+	}
+	if (rc == 0)
+		rc = dry_run(a, it, err);
+	if (rc < 0)
+		return rc;
+	if (*fx_object_resource_version(it->dry_run))
+		return compare_live(a, it, err);
+	it->action = FX_SSA_CREATED;
+	it->apply = true;
+	return 0;
+}
+
+/* Somebody keeps changing it: say so, and who. */
+static void warn_about_fight(struct apply *a, const struct item *it)
+{
+	char manager[128], pause[FX_TIME_TEXT];
+	if (!it->known || !it->before.dirty || it->before.fights <= FX_FIGHT_FREE)
+		return;
+	fx_cleanup(fx_auto_buf) struct fx_buf subject = FX_BUF_INIT;
+	subject_of(it, &subject);
+	fx_live_manager(
+	        a->run->ks->live, &it->resource, it->ref.namespace, it->ref.name, manager, sizeof(manager));
+	struct fx_applied copy = it->before;
+	fx_duration_format(fx_applied_pause_ms(&copy, fx_now_ms()) * 1000000, pause);
+	fx_ks_event(a->run, FX_KS_ERROR, a->run->artifact.revision, a->run->artifact.origin_revision, false,
+	        "%s is changed again and again by field manager \"%s\", next correction in %s",
+	        fx_buf_str(&subject), *manager ? manager : "unknown", pause);
+}
+
+static void add_change(struct fx_ks_run *run, const struct item *it)
+{
+	if (it->action != FX_SSA_CREATED && it->action != FX_SSA_CONFIGURED)
+		return;
+	if (run->changes.len)
+		fx_buf_add_char(&run->changes, '\n');
+	fx_ref_add_subject(&it->ref, &run->changes);
+	fx_buf_addf(&run->changes, " %s", fx_ssa_action_name(it->action));
+}
+
+/* Phase B for one object. */
+static int write_object(struct apply *a, struct item *it, struct fx_error *err)
+{
+	fx_auto(json) json_t *applied = NULL;
+	if (it->apply) {
+		int rc = fx_ssa_apply(a->run->kube, &it->resource, it->object, FX_FIELD_MANAGER,
+		        a->run->reconcile->cancel, NULL, &applied, err);
+		if (rc < 0) {
+			fx_cleanup(fx_auto_buf) struct fx_buf subject = FX_BUF_INIT;
+			subject_of(it, &subject);
+			fx_error_wrap(err, "%s apply failed", fx_buf_str(&subject));
+			return rc;
+		}
+		warn_about_fight(a, it);
+	}
+	if (it->known && it->action == FX_SSA_UNCHANGED && !it->dry_run) {
+		/* Nothing was asked: what we know of it still holds. */
+		pthread_mutex_lock(&a->run->ks->states.lock);
+		struct fx_applied *known = fx_map_get(&a->run->state->applied, it->id);
+		if (known)
+			known->run = a->run->state->run;
+		pthread_mutex_unlock(&a->run->ks->states.lock);
+	} else {
+		note_applied(a, it, applied ? applied : it->live);
+	}
+	return fx_inventory_add(a->inventory, it->id, it->ref.version)
+	               ? 0
+	               : fx_fail(err, FX_E_LIMIT, "more than %d objects", FX_INVENTORY_MAX);
+}
+
+static int apply_stage(struct apply *a, struct fx_error *err)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		int rc = plan(a, &a->items[i], err);
+		if (rc < 0)
+			return rc;
+	}
+	fx_cleanup(fx_auto_buf) struct fx_buf before = FX_BUF_INIT;
+	fx_buf_add(&before, fx_buf_str(&a->run->changes), a->run->changes.len);
+	for (size_t i = 0; i < a->count; i++) {
+		int rc = write_object(a, &a->items[i], err);
+		if (rc < 0) {
+			/* Changes count once their whole stage has been written. */
+			fx_buf_clear(&a->run->changes);
+			fx_buf_add(&a->run->changes, fx_buf_str(&before), before.len);
+			return rc;
+		}
+		add_change(a->run, &a->items[i]);
+	}
+	return 0;
+}
+
+/* The text of the error ends with what earlier stages have changed. */
+static void add_changes_to_error(struct fx_ks_run *run, struct fx_error *err)
+{
+	fx_cleanup(fx_auto_buf) struct fx_buf text = FX_BUF_INIT;
+	if (!run->changes.len || !err)
+		return;
+	fx_buf_addf(&text, "%s\n%s", fx_error_message(err), fx_buf_str(&run->changes));
+	fx_fail_kind(err, err->code, err->kind, "%s", fx_buf_str(&text));
+}
+
+/* Waits for what later stages build on. Gives 1 when it is not there yet. */
+static int wait_stage(struct apply *a, size_t first, struct fx_error *err)
+{
+	struct fx_ks_state *s = a->run->state;
+	struct fx_health_set set = {.kube = a->run->kube, .fail_fast = false};
+	for (size_t i = first; i < a->inventory->len; i++) {
+		struct fx_applied applied;
+		if (read_applied(a->run, a->inventory->items[i].id, &applied) && applied.skipped)
+			continue;
+		if (!fx_inventory_add(
+		            &set.entries, a->inventory->items[i].id, a->inventory->items[i].version))
+			return fx_fail_nomem(err);
+	}
+	if (s->wait != FX_KS_WAIT_STAGE) {
+		s->wait_started_ns = fx_now_ns();
+		s->wait_deadline_ns = s->wait_started_ns + FX_APPLY_STAGE_TIMEOUT_S * 1000000000LL;
+	}
+	enum fx_health_result result =
+	        fx_health_check(a->run, &set, s->wait_started_ns, s->wait_deadline_ns, err);
+	fx_inventory_release(&set.entries);
+	switch (result) {
+	case FX_HEALTH_OK:
+		s->wait = FX_KS_IDLE;
+		return 0;
+	case FX_HEALTH_WAIT:
+		s->wait = FX_KS_WAIT_STAGE;
+		a->run->result->requeue_after_ms = set.next_ms;
+		return 1;
+	default:
+		s->wait = FX_KS_IDLE;
+		return -(int)FX_E_TIMEOUT;
+	}
+}
+
+static int run_stage(
+        struct apply *a, json_t *objects, size_t from, size_t to, enum fx_stage stage, struct fx_error *err)
+{
+	a->count = to - from;
+	a->items = calloc(a->count, sizeof(*a->items));
+	if (!a->items)
+		return fx_fail_nomem(err);
+	for (size_t i = 0; i < a->count; i++) {
+		a->items[i].object = json_array_get(objects, from + i);
+		a->items[i].ref = fx_manifest_ref(a->items[i].object);
+	}
+	size_t first = a->inventory->len;
+	int rc = apply_stage(a, err);
+	items_free(a->items, a->count);
+	if (rc == 0 && stage <= FX_STAGE_CLASSES) {
+		if (stage == FX_STAGE_DEFINITIONS)
+			fx_discovery_expect_change(a->run->ks->manager->discovery);
+		rc = wait_stage(a, first, err);
+	}
+	return rc;
+}
+
+int fx_apply(struct fx_ks_run *run, json_t *objects, struct fx_inventory *inventory,
+        enum fx_apply_outcome *out, struct fx_error *err)
+{
+	struct apply a = {.run = run, .inventory = inventory};
+	size_t count = json_array_size(objects);
+	for (size_t from = 0, to; from < count; from = to) {
+		struct fx_ref ref = fx_manifest_ref(json_array_get(objects, from));
+		enum fx_stage stage = fx_stage_of(&ref, &run->ks->stage_kinds);
+		for (to = from + 1; to < count; to++) {
+			struct fx_ref next = fx_manifest_ref(json_array_get(objects, to));
+			if (fx_stage_of(&next, &run->ks->stage_kinds) != stage)
+				break;
+		}
+		int rc = run_stage(&a, objects, from, to, stage, err);
+		if (rc < 0) {
+			add_changes_to_error(run, err);
+			return rc;
+		}
+		if (rc > 0) {
+			*out = FX_APPLY_WAITING;
+			return 0;
+		}
+	}
+	*out = FX_APPLY_DONE;
+	return 0;
+}

@@ -1,0 +1,121 @@
+/*
+ * What the controller remembers of each Kustomization between runs, packed: what others may ask
+ * about it (facts), what it has applied, what it waits for, what its last build looked at. All
+ * of it can be lost: a run finds the same place again from the cluster.
+ *
+ * Thread safe: one lock for the table; a state handed to a run is changed by that run, and by the
+ * loop (events of applied objects) under the lock.
+ */
+#ifndef KUSTOMIZE_CONTROLLER_STATE_H
+#define KUSTOMIZE_CONTROLLER_STATE_H
+
+#include "core/map.h"
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdint.h>
+
+/* Object changed by others: the pause before it is put right again doubles from the first to the
+ * second, while changes come closer than the window. */
+#define FX_FIGHT_PAUSE_MIN_MS 1000
+#define FX_FIGHT_PAUSE_MAX_MS (5 * 60 * 1000)
+#define FX_FIGHT_WINDOW_MS (10 * 60 * 1000)
+/* Corrections of one object that are made at once before the pauses and the warning begin. */
+#define FX_FIGHT_FREE 3
+
+/* One applied object. */
+struct fx_applied {
+	uint64_t version;        /* resourceVersion as we left it */
+	uint64_t fields;         /* fx_fields_hash() as we left it */
+	uint64_t desired;        /* hash of what was sent */
+	int64_t applied_ms;      /* when we looked at or wrote it last, fx_now_ns() in ms */
+	int64_t drifted_ms;      /* last time that others changed it */
+	uint16_t fights;         /* how often in a row */
+	bool dirty;              /* changed or deleted since */
+	bool skipped;            /* not applied: a policy says so */
+	bool current_on_absence; /* a Job that removes itself */
+	uint32_t run;            /* the last run that had it */
+};
+
+enum fx_ks_wait {
+	FX_KS_IDLE,
+	FX_KS_WAIT_STAGE,      /* definitions or classes must become current */
+	FX_KS_WAIT_HEALTH,     /* applied or named objects must become current */
+	FX_KS_WAIT_DEPENDENCY, /* other Kustomizations must become ready */
+	FX_KS_WAIT_GONE,       /* deleted objects must go (deletionPolicy WaitForTermination) */
+};
+
+struct fx_ks_state {
+	int refs;
+	bool gone; /* no longer in the table */
+	bool running;
+	bool wake; /* an event came while it ran */
+
+	/* Position. */
+	enum fx_ks_wait wait;
+	int64_t wait_started_ns, wait_deadline_ns; /* fx_now_ns() */
+	int64_t run_started_ns;
+	int64_t generation;
+	char *revision;  /* of the run that waits */
+	char *requested; /* its requestedAt token */
+	char *changes;   /* lines of what this run has created or configured so far */
+	char *origin_revision;
+	bool drifted;     /* this run has changed something */
+	bool was_healthy; /* before it */
+	char *cancel_by;  /* "Kind/ns/name" of the event that ends a health wait */
+
+	/* Memory of the last build. */
+	uint64_t build_key; /* spec and variables */
+	char *trace;
+	size_t trace_len;
+	char digest[72];
+	bool build_is_known;
+
+	uint32_t run;
+	struct fx_map applied; /* inventory id -> struct fx_applied */
+};
+
+/* What others ask: dependants, source and configuration watches. */
+struct fx_ks_facts {
+	char *source;        /* "GitRepository/ns/name" */
+	char **dependencies; /* "ns/name", NULL-terminated */
+	char **configs;      /* "ConfigMap/name", "Secret/name" in its namespace, NULL-terminated */
+	char *last_applied, *last_attempted;
+	bool has_conditions;
+	bool observed; /* generation == status.observedGeneration */
+	bool ready;    /* Ready=True */
+	bool ready_or_reconciling;
+	bool suspended;
+};
+
+struct fx_ks_states {
+	pthread_mutex_t lock;
+	struct fx_map states; /* "ns/name" -> struct fx_ks_state, counted */
+	struct fx_map facts;  /* "ns/name" -> struct fx_ks_facts, owned */
+};
+
+void fx_ks_states_init(struct fx_ks_states *states);
+void fx_ks_states_release(struct fx_ks_states *states);
+
+/* The state for a run: made when it is not there, marked as running. NULL without memory. */
+struct fx_ks_state *fx_ks_state_begin(struct fx_ks_states *states, const char *key);
+/* Ends the run; true when an event came meanwhile that asks for another one. */
+bool fx_ks_state_end(struct fx_ks_states *states, struct fx_ks_state *state);
+
+/* Takes the state and the facts out of the table. */
+void fx_ks_states_forget(struct fx_ks_states *states, const char *key);
+
+/* Sets the waiting position, texts are copied; FX_KS_IDLE clears it. */
+void fx_ks_state_set_text(char **slot, const char *text);
+
+/* Facts of an object; "ns/name" is its key. */
+void fx_ks_states_note(struct fx_ks_states *states, const char *key, const json_t *object);
+
+/* A JSON object's texts as facts; owned by the caller. NULL without memory. */
+struct fx_ks_facts *fx_ks_facts_of(const json_t *object);
+void fx_ks_facts_free(struct fx_ks_facts *facts);
+
+/* Pause before an object that others have just changed is put right; counts the change. */
+int64_t fx_applied_pause_ms(struct fx_applied *applied, int64_t now_ms);
+
+#endif
