@@ -4,6 +4,7 @@
 set -uo pipefail
 build=$1
 make=${MAKE:-make}
+jobs=-j$(nproc)
 passed=0 failed=0 skipped=0
 
 # stage NAME COMMAND...: runs it, shows what it prints, adds its totals to ours. A stage that
@@ -35,13 +36,13 @@ export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=1:exitcode=98
 
-stage "build" "$make" BUILD="$build" all
-stage "unit tests, address and undefined-behaviour sanitizers" "$make" BUILD="$build/asan" SAN=-fsanitize=address,undefined OPT="-O1 -g" test-unit
-stage "unit tests, thread sanitizer" "$make" BUILD="$build/tsan" SAN=-fsanitize=thread OPT="-O1 -g" test-unit-threads
-stage "conformance" "$make" BUILD="$build" conformance
-stage "integration, embedded API server, address sanitizer" "$make" BUILD="$build/asan" SAN=-fsanitize=address,undefined OPT="-O1 -g" test-integration
-stage "integration, real API server" "$make" BUILD="$build" test-cluster
-stage "manifests, real API server" "$make" BUILD="$build" test-manifests
+stage "build" "$make" "$jobs" BUILD="$build" all
+stage "unit tests, address and undefined-behaviour sanitizers" "$make" "$jobs" BUILD="$build/asan" SAN=-fsanitize=address,undefined OPT="-O1 -g" test-unit
+stage "unit tests, thread sanitizer" "$make" "$jobs" BUILD="$build/tsan" SAN=-fsanitize=thread OPT="-O1 -g" test-unit-threads
+stage "conformance" "$make" "$jobs" BUILD="$build" conformance
+stage "integration, embedded API server, address sanitizer" "$make" "$jobs" BUILD="$build/asan" SAN=-fsanitize=address,undefined OPT="-O1 -g" test-integration
+stage "integration, real API server" "$make" "$jobs" BUILD="$build" test-cluster
+stage "manifests, real API server" "$make" "$jobs" BUILD="$build" test-manifests
 stage "features" "$make" features
 
 echo "$passed passed, $failed failed, $skipped skipped"
