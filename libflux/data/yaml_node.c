@@ -76,7 +76,7 @@ static void put_double(struct writer *w, const char *s, size_t len)
 }
 
 /* Literal and folded blocks; both end with a newline. */
-static void put_block(struct writer *w, const char *s, size_t len, int indent, bool folded)
+static void put_block(struct writer *w, const char *s, size_t len, int indent, bool folded, const char *comment)
 {
 	put(w, folded ? ">" : "|");
 	if (s[0] == ' ' || s[0] == '\n')
@@ -85,6 +85,8 @@ static void put_block(struct writer *w, const char *s, size_t len, int indent, b
 		put(w, "-");
 	else if (len == 1 || s[len - 2] == '\n')
 		put(w, "+");
+	if (comment)
+		fx_buf_addf(w->out, " %s", comment);
 	put(w, "\n");
 	bool after_break = true, leading_space = true;
 	size_t first = strspn(s, "\n");
@@ -166,7 +168,8 @@ static bool write_scalar(struct writer *w, const struct fx_node *n, int indent, 
 		return false;
 	case FX_STYLE_LITERAL:
 	case FX_STYLE_FOLDED:
-		put_block(w, n->text, n->len, indent, style == FX_STYLE_FOLDED);
+		put_block(w, n->text, n->len, indent, style == FX_STYLE_FOLDED,
+		        n->comments ? n->comments->line : NULL);
 		return true;
 	default:
 		fx_buf_add(w->out, n->text, n->len);
