@@ -37,3 +37,10 @@ bench: all ## figures of the controllers on a real API server, upstream's beside
 demo: deps ## build and show the main job end to end, on the embedded API server (DEMO_CLUSTER=1: that of KUBECONFIG)
 	@$(MAKE) BUILD=$(BUILD) -j$(JOBS) all >/dev/null
 	@FX_BUILD=$(abspath $(BUILD)) $(BUILD)/bin/demo
+
+conformance: all ## compare the engines with recorded outputs of the reference tools
+	@test/conformance/run.sh $(BUILD)
+
+.PHONY: compare-builds
+compare-builds: $(BUILD)/bin/kustomize-controller ## real kustomize and ours on every kustomization below TREES=DIR
+	@test/ci/compare-builds.sh $(BUILD) $(TREES)

@@ -3,6 +3,7 @@
 #include "data/yaml.h"
 #include "data/yaml_text.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,7 +167,12 @@ static void float_text(double f, struct fx_value_text *out)
 {
 	out->len = fx_double_json(f, out->number);
 	out->text = out->number;
-	if (f == trunc(f) && f < 18446744073709551616.0 && f >= -9223372036854775808.0)
+	if (strpbrk(out->number, ".e"))
+		return;
+	errno = 0;
+	bool some = out->number[0] == '-' ? strtoll(out->number, NULL, 10) != 0
+	                                  : strtoull(out->number, NULL, 10) != 0;
+	if (errno == 0 && (some || f == 0))
 		out->tag = FX_TAG_INT;
 }
 

@@ -1,6 +1,7 @@
 #include "data/yaml.h"
 
 #include "core/vec.h"
+#include "data/values.h"
 #include "data/yaml_comments.h"
 
 #include <math.h>
@@ -150,11 +151,27 @@ static const char *keep_text(struct reader *r, enum fx_node_style style)
 /* Rewrites a plain scalar of the v2 dialect as a JSON value. */
 static int make_value(struct reader *r, struct fx_node *n)
 {
-	if (n->style != FX_STYLE_PLAIN || (n->tagged && n->tag == FX_TAG_STR)) {
+	if (n->tagged && n->tag == FX_TAG_BINARY) {
+		struct fx_value_text decoded;
+		if (fx_value_text_make(n, false, &decoded, r->err) < 0)
+			return -1;
+		char *text = fx_arena_strndup(r->arena, decoded.text, decoded.len);
+		if (text)
+			fx_node_set_text(n, FX_TAG_STR, text, decoded.len);
+		fx_value_text_release(&decoded);
+		return text ? 0 : fx_fail_nomem(r->err);
+	}
+	bool is_text =
+	        n->tagged ? n->tag == FX_TAG_STR || n->tag == FX_TAG_OTHER : n->style != FX_STYLE_PLAIN;
+	if (is_text) {
 		n->tag = FX_TAG_STR;
 		return 0;
 	}
 	struct fx_scalar v = fx_scalar_resolve(r->opts->dialect, n->text, n->len);
+	if (n->tagged && n->tag != v.tag && !(n->tag == FX_TAG_FLOAT && v.tag == FX_TAG_INT) &&
+	        n->tag != FX_TAG_TIME)
+		return fx_fail(r->err, FX_E_PARSE, "yaml: line %u: cannot decode `%s` as its tag says",
+		        n->line, n->text);
 	char number[FX_NUMBER_TEXT];
 	switch (v.tag) {
 	case FX_TAG_BOOL:
@@ -222,6 +239,14 @@ static int read_scalar(struct reader *r, struct fx_node **out)
 
 static int read_node(struct reader *r, int depth, struct fx_node **out);
 
+/* Only as a key does `<<` mean a merge. */
+static int push_value(struct reader *r, struct fx_node *n)
+{
+	if (r->opts->values && n->kind == FX_NODE_SCALAR && n->tag == FX_TAG_MERGE)
+		n->tag = FX_TAG_STR;
+	return fx_vec_push(&r->stack, n) ? 0 : fx_fail_nomem(r->err);
+}
+
 static int push(struct reader *r, struct fx_node *n)
 {
 	return fx_vec_push(&r->stack, n) ? 0 : fx_fail_nomem(r->err);
@@ -237,7 +262,7 @@ static int read_seq(struct reader *r, int depth, struct fx_node *seq)
 			break;
 		struct fx_node *item;
 		r->is_entry = seq->style != FX_STYLE_FLOW;
-		if (read_node(r, depth + 1, &item) < 0 || push(r, item) < 0)
+		if (read_node(r, depth + 1, &item) < 0 || push_value(r, item) < 0)
 			return -1;
 	}
 	size_t n = r->stack.len - base;
@@ -402,7 +427,7 @@ static int read_map(struct reader *r, int depth, struct fx_node *map)
 		if (read_node(r, depth + 1, &key) < 0 || push(r, key) < 0)
 			return -1;
 		r->is_entry = false;
-		if (next_event(r) < 0 || read_node(r, depth + 1, &value) < 0 || push(r, value) < 0)
+		if (next_event(r) < 0 || read_node(r, depth + 1, &value) < 0 || push_value(r, value) < 0)
 			return -1;
 	}
 	size_t n = (r->stack.len - base) / 2;
