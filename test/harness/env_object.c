@@ -12,6 +12,8 @@
 #include <time.h>
 
 #define MANAGER "test"
+/* Bytes of each log in a message. */
+#define LOG_PART 1500
 #define ARENA_MAX (256 * 1024 * 1024)
 
 static const char *namespace_of(const struct fx_test_ref *ref)
@@ -181,12 +183,19 @@ static void wait_until_done(struct wait *w, int timeout_ms)
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* Check refuses messages of more than some 8 kB. */
+static const char *end_of(const char *log)
+{
+	size_t len = log ? strlen(log) : 0;
+	return log ? log + (len > LOG_PART ? len - LOG_PART : 0) : "";
+}
+
 static int timed_out(struct fx_test_env *env, const struct wait *w, const char *what, struct fx_error *err)
 {
 	fx_autofree char *source = fx_test_controller_log(&env->source);
 	fx_autofree char *kustomize = fx_test_controller_log(&env->kustomize);
-	return fx_fail(err, FX_E_TIMEOUT, "%s is not as it should be: %s\n%s\n%s", what,
-	        w->last ? w->last : "not there", source ? source : "", kustomize ? kustomize : "");
+	return fx_fail(err, FX_E_TIMEOUT, "%s is not as it should be: %.2000s\n%s\n%s", what,
+	        w->last ? w->last : "not there", end_of(source), end_of(kustomize));
 }
 
 static int watch_until(struct fx_test_env *env, const struct fx_kube_path *path, const char *selector,
