@@ -170,8 +170,7 @@ static void answer_expired_page(struct fx_server_request *request, int number)
 {
 	static const char *const pages[] = {
 	        "{\"metadata\":{\"continue\":\"t1\"},\"items\":[{\"metadata\":{\"name\":\"a\"}}]}",
-	        "{\"kind\":\"Status\",\"reason\":\"Expired\",\"metadata\":{\"continue\":\"t2\"},\"code\":"
-	        "410}",
+	        "{\"reason\":\"Expired\",\"metadata\":{\"continue\":\"t2\"}}",
 	        "{\"metadata\":{\"resourceVersion\":\"9\"},\"items\":[{\"metadata\":{\"name\":\"b\"}}]}",
 	};
 	reply(request, number == 1 ? 410 : 200, pages[number]);
