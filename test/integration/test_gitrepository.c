@@ -89,7 +89,9 @@ static void start_controller(void)
 {
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
 	const char *build = getenv("FX_BUILD");
-	fx_autofree char *program = NULL, *config = NULL, *path = NULL, *addr = NULL, *log = NULL;
+	fx_autofree char *program = NULL, *config = NULL, *path = NULL, *addr = NULL, *log = NULL,
+	                 *tmp = NULL;
+	ck_assert_int_gt(asprintf(&tmp, "TMPDIR=%s", storage), 0);
 	ck_assert_int_gt(asprintf(&program, "%s/bin/source-controller", build ? build : "build"), 0);
 	ck_assert_int_gt(asprintf(&config, "KUBECONFIG=%s", controller_kubeconfig), 0);
 	ck_assert_int_gt(asprintf(&path, "--storage-path=%s/data", storage), 0);
@@ -97,7 +99,7 @@ static void start_controller(void)
 	ck_assert_int_gt(asprintf(&log, "%s/log", storage), 0);
 	const char *const argv[] = {program, path, addr, "--metrics-addr=0", "--health-addr=0",
 	        "--min-retry-delay=100ms", "--requeue-dependency=200ms", "--artifact-retention-ttl=1h", NULL};
-	const char *const env[] = {config, "NO_PROXY=127.0.0.1", NULL};
+	const char *const env[] = {config, tmp, NULL};
 	const struct fx_test_command command = {.argv = argv, .env = env};
 	ck_assert_ok(fx_test_process_start(&controller, &command, log, &err), &err);
 }
@@ -613,6 +615,130 @@ START_TEST(empty_storage_after_restart)
 }
 END_TEST
 
+static int proxied;
+
+/* A proxy that lets through who knows the password. */
+static void proxy(void *arg, struct fx_server_request *r)
+{
+	(void)arg;
+	fx_auto(http_response) struct fx_http_response *answer = NULL;
+	char target[400];
+	size_t len;
+	const char *path = fx_server_path(r), *body = fx_server_body(r, &len),
+	           *host = fx_server_header(r, "Host");
+	const char *login = fx_server_header(r, "Proxy-Authorization");
+	const char *type = fx_server_header(r, "Content-Type");
+	if (!login || strcmp(login, "Basic cHJveHk6cGFzcw==") != 0) {
+		fx_server_replyf(r, 407, "who are you?\n");
+		return;
+	}
+	__atomic_add_fetch(&proxied, 1, __ATOMIC_RELAXED);
+	const char *rest = strncmp(path, "http://", 7) == 0 ? strchr(path + 7, '/') : path;
+	snprintf(target, sizeof(target), "http://%s%s?%s", host, rest, fx_server_raw_query(r));
+	const struct fx_http_header headers[] = {
+	        {"Git-Protocol", "version=2"}, {"Content-Type", type ? type : ""}};
+	const struct fx_http_request request = {.method = fx_server_method(r),
+	        .url = target,
+	        .headers = headers,
+	        .header_count = type ? 2 : 1,
+	        .body = len ? body : NULL,
+	        .body_len = len};
+	if (fx_http_do(http, &request, NULL, &answer, NULL) != 0)
+		fx_server_replyf(r, 502, "no answer\n");
+	else
+		fx_server_reply(r, answer->status, fx_http_response_header(answer, "content-type"),
+		        answer->body, answer->body_len);
+}
+
+START_TEST(through_a_proxy)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	struct fx_server *server = NULL;
+	const struct fx_server_options options = {.listen = "127.0.0.1:0", .handle = proxy, .threads = 2};
+	char address[64];
+	ck_assert_ok(fx_server_new(&options, &server, &err), &err);
+	snprintf(address, sizeof(address), "http://127.0.0.1:%d", fx_server_port(server));
+	create_secret("proxy",
+	        json_pack("{s:s,s:s,s:s}", "address", address, "username", "proxy", "password", "pass"));
+	create("app", "/app.git", "{\"proxySecretRef\":{\"name\":\"proxy\"}}");
+	wait_until("app", READY(revision("main", hash)));
+	ck_assert_int_gt(__atomic_load_n(&proxied, __ATOMIC_RELAXED), 0);
+	create_secret("bad", json_pack("{s:s}", "address", "ftp://x"));
+	create("bad", "/app.git", "{\"proxySecretRef\":{\"name\":\"bad\"}}");
+	wait_until("bad", (struct want){.type = "FetchFailed",
+	                          .reason = "AuthenticationFailed",
+	                          .text = "failed to configure proxy options"});
+	create("none", "/app.git", "{\"proxySecretRef\":{\"name\":\"nope\"}}");
+	wait_until("none", (struct want){.type = "FetchFailed",
+	                           .reason = "AuthenticationFailed",
+	                           .text = "failed to configure proxy options: secret"});
+	delete_all();
+	fx_server_free(server, 0);
+}
+END_TEST
+
+#define KILLS 20
+
+/* Killed at any moment while the repository changes, the controller always ends with what Git has. */
+START_TEST(killed_again_and_again)
+{
+	char last[41], content[32], command[160];
+	unsigned seed = 42;
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	create("app", "/app.git", "{}");
+	for (int i = 0; i < KILLS; i++) {
+		char token[16];
+		snprintf(content, sizeof(content), "a: %d\n", i);
+		const struct fx_test_file change[] = {{"app/a.yaml", content}, {NULL, NULL}};
+		ck_assert_ok(fx_test_git_commit(&git, "app", "main", "change", change, last, &err), &err);
+		snprintf(token, sizeof(token), "kill-%d", i);
+		request("app", token);
+		/* Where in the run the signal comes is up to chance; that is the point. */
+		struct timespec pause = {.tv_nsec = rand_r(&seed) % 60 * 1000000};
+		nanosleep(&pause, NULL);
+		fx_test_process_signal(&controller, SIGKILL);
+		ck_assert_ok(fx_test_process_wait(&controller, 20000, NULL, &err), &err);
+		fx_test_process_release(&controller);
+		start_controller();
+	}
+	request("app", "last");
+	wait_until("app", (struct want){.type = "Ready",
+	                          .status = "True",
+	                          .handled = "last",
+	                          .revision = revision("main", last)});
+	fx_auto(tree) struct fx_tree *tree = download("app");
+	ck_assert_str_eq(fx_tree_find(tree, "app/a.yaml")->data, content);
+	snprintf(command, sizeof(command), "test -z \"$(ls -d %s/gitrepository-* 2>/dev/null)\"", storage);
+	ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+START_TEST(api_server_fails)
+{
+	static const char *const faults[] = {"{\"type\":\"409\",\"verb\":\"patch\",\"count\":3}",
+	        "{\"type\":\"503\",\"verb\":\"patch\",\"count\":4,\"retryAfter\":1}",
+	        "{\"type\":\"500\",\"verb\":\"patch\",\"count\":3}",
+	        "{\"type\":\"reset\",\"verb\":\"patch\",\"count\":2}",
+	        "{\"type\":\"429\",\"count\":5,\"retryAfter\":1}", "{\"type\":\"cut\"}"};
+	char name[32];
+	if (!embedded.url)
+		return; /* a real server does not fail when it is told to */
+	for (size_t i = 0; i < FX_COUNT(faults); i++) {
+		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+		fx_auto(json) json_t *fault = json_loads(faults[i], 0, NULL);
+		json_object_set_new(fault, "user", json_string(ACCOUNT));
+		fx_autofree char *text = json_dumps(fault, 0);
+		ck_assert_ok(
+		        fx_test_apiserver_request(&embedded, "POST", "/_faults", text, NULL, &err), &err);
+		snprintf(name, sizeof(name), "fault-%zu", i);
+		create(name, "/app.git", "{}");
+		wait_until(name, READY(revision("main", hash)));
+		ck_assert_ok(
+		        fx_test_apiserver_request(&embedded, "DELETE", "/_faults", NULL, NULL, &err), &err);
+	}
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("gitrepository");
@@ -632,6 +758,9 @@ static Suite *make_suite(void)
 	tcase_add_test(plain, damage_is_found);
 	tcase_add_test(plain, suspend_and_delete);
 	tcase_add_test(plain, empty_storage_after_restart);
+	tcase_add_test(plain, through_a_proxy);
+	tcase_add_test(plain, killed_again_and_again);
+	tcase_add_test(plain, api_server_fails);
 	tcase_add_test(tls, client_certificates);
 	suite_add_tcase(suite, plain);
 	suite_add_tcase(suite, tls);
