@@ -50,7 +50,8 @@ int fx_json_parse(const char *text, size_t len, json_t **out, struct fx_error *e
 		if (json_error_code(&error) == json_error_out_of_memory)
 			return fx_fail_nomem(err);
 		/* jansson's own text quotes what is near the fault: it could be a secret. */
-		return fx_fail(err, FX_E_PARSE, "invalid JSON at line %d, column %d", error.line, error.column);
+		return fx_fail(
+		        err, FX_E_PARSE, "invalid JSON at line %d, column %d", error.line, error.column);
 	}
 	*out = value;
 	return 0;
@@ -91,7 +92,7 @@ static bool objects_equal(const json_t *a, const json_t *b)
 	json_t *item;
 	if (json_object_size(a) != json_object_size(b))
 		return false;
-	json_object_foreach((json_t *)a, key, item) {
+	json_object_foreach ((json_t *)a, key, item) {
 		const json_t *other = json_object_get(b, key);
 		if (!other || !fx_json_equal_loose(item, other))
 			return false;

@@ -84,10 +84,12 @@ static const struct {
         {"empty list", "items", "{\"kind\":\"L\",\"items\":[]}\n", "kind=\"L\";", 0},
         {"items null", "items", "{\"items\":null,\"a\":1}", "items=null;a=1;", 0},
         {"two items and metadata after", "items",
-                " { \"metadata\" : {\"rv\":\"1\"}, \"items\" : [ {\"a\":\"]}\\\"\"} , {\"b\":[1,{}]}], \"x\" : true }",
+                " { \"metadata\" : {\"rv\":\"1\"}, \"items\" : [ {\"a\":\"]}\\\"\"} , {\"b\":[1,{}]}], \"x\" "
+                ": true }",
                 "metadata={\"rv\":\"1\"};={\"a\":\"]}\\\"\"};={\"b\":[1,{}]};x=true;", 0},
         {"scalar items", "items", "{\"items\":[1,\"two\",null]}", "=1;=\"two\";=null;", 0},
-        {"nested member of the same name", "items", "{\"m\":{\"items\":[1]},\"items\":[2]}", "m={\"items\":[1]};=2;", 0},
+        {"nested member of the same name", "items", "{\"m\":{\"items\":[1]},\"items\":[2]}",
+                "m={\"items\":[1]};=2;", 0},
         {"cut short", "items", "{\"items\":[{\"a\":1}", "={\"a\":1};", FX_E_PROTOCOL},
         {"no object", "items", "[1]", "", FX_E_PARSE},
         {"text after", "items", "{}x", "", FX_E_PARSE},
@@ -109,8 +111,8 @@ START_TEST(test_split)
 			rc = fx_json_split_feed(&split, text + at, len - at < piece ? len - at : piece, &err);
 		if (rc == 0)
 			rc = fx_json_split_end(&split, &err);
-		ck_assert_msg(rc == -split_cases[_i].code, "%s (pieces of %zu): %d %s", split_cases[_i].name, piece, rc,
-		        fx_error_message(&err));
+		ck_assert_msg(rc == -split_cases[_i].code, "%s (pieces of %zu): %d %s", split_cases[_i].name,
+		        piece, rc, fx_error_message(&err));
 		ck_assert_str_eq(fx_buf_str(&got), split_cases[_i].want);
 		fx_json_split_release(&split);
 		fx_buf_release(&got);

@@ -140,10 +140,10 @@ static const struct {
         {"nothing", "[" OWN "," OTHER "]", NULL},
         {"into our own", "[" OWN "," KUBECTL "," STATUS "," OTHER "]",
                 "[" STATUS "," OTHER ",{\"manager\":\"me\",\"operation\":\"Apply\",\"apiVersion\":\"v1\","
-                                     "\"fieldsV1\":{\"f:a\":{\"f:x\":{}},\"f:b\":{}}}]"},
+                "\"fieldsV1\":{\"f:a\":{\"f:x\":{}},\"f:b\":{}}}]"},
         {"renamed", "[" KUBECTL "," OTHER "]",
                 "[" OTHER ",{\"manager\":\"me\",\"operation\":\"Apply\",\"apiVersion\":\"v1\",\"fieldsV1\":{"
-                          "\"f:a\":{\"f:x\":{}},\"f:b\":{}}}]"},
+                "\"f:a\":{\"f:x\":{}},\"f:b\":{}}}]"},
         {"a status alone is left", "[" STATUS "]", NULL},
 };
 
