@@ -192,22 +192,30 @@ static void on_change(void *arg, const struct fx_as_change *change)
 	fx_as_controllers_change(as, change);
 }
 
+/* [locked] */
+static bool make_namespace(struct fx_as *as, const char *name)
+{
+	struct fx_as_resource *r = fx_as_registry_find(&as->kinds, "", "namespaces");
+	struct fx_as_op op = {.as = as,
+	        .resource = r,
+	        .version = fx_as_resource_version(r, "v1"),
+	        .ns = "",
+	        .name = "",
+	        .subresource = "",
+	        .manager = "kube-apiserver"};
+	fx_auto(json) json_t *ns = json_pack("{s:{s:s}}", "metadata", "name", name);
+	json_t *status = NULL;
+	fx_auto(json) json_t *made = fx_as_rest_create(&op, ns, &status);
+	json_decref(status);
+	return made;
+}
+
 static int first_objects(struct fx_as *as, struct fx_error *err)
 {
 	static const char *const namespaces[] = {"default", "kube-node-lease", "kube-public", "kube-system"};
-	struct fx_as_resource *r = fx_as_registry_find(&as->kinds, "", "namespaces");
 	for (size_t i = 0; i < FX_COUNT(namespaces); i++) {
-		struct fx_as_op op = {.as = as,
-		        .resource = r,
-		        .version = fx_as_resource_version(r, "v1"),
-		        .ns = "",
-		        .name = "",
-		        .subresource = "",
-		        .manager = "apiserver"};
-		fx_auto(json) json_t *ns = json_pack("{s:{s:s}}", "metadata", "name", namespaces[i]);
-		json_t *status = NULL;
 		fx_as_lock(as);
-		fx_auto(json) json_t *made = fx_as_rest_create(&op, ns, &status);
+		bool made = make_namespace(as, namespaces[i]);
 		fx_as_unlock(as);
 		if (!made)
 			return fx_fail(err, FX_E_INTERNAL, "namespace %s cannot be made", namespaces[i]);
