@@ -250,6 +250,7 @@ START_TEST(archives)
 	fx_auto(tree) struct fx_tree *tree = archive(NULL, NULL, NULL, NULL, &a);
 	fx_auto(tree) struct fx_tree *same = archive("# no rule\n", NULL, NULL, NULL, &b);
 	ck_assert_str_eq(a.text, b.text);
+	ck_assert_uint_eq(fx_tree_size(tree), fx_tree_size(same));
 	ck_assert_str_eq(fx_tree_find(tree, "app/a.yaml")->data, "a: 2\n");
 	ck_assert_ptr_null(fx_tree_find(tree, "app/b.yaml"));
 	ck_assert_ptr_nonnull(fx_tree_find(tree, "README.md"));
@@ -432,6 +433,7 @@ START_TEST(killed_runs_leave_nothing)
 	ck_assert_ptr_nonnull(mkdtemp(left));
 	snprintf(file, sizeof(file), "%s/pack", left);
 	fx_auto(fd) int fd = open(file, O_CREAT | O_WRONLY, 0600);
+	ck_assert_int_ge(fd, 0);
 	fx_git_scratch_sweep("test-git-left-");
 	ck_assert_int_ne(access(left, F_OK), 0);
 	/* The one in use is still there and good for a pack. */
