@@ -361,6 +361,13 @@ static void pass_on(void *arg, struct fx_server_request *r)
 	const char *body = fx_server_body(r, &len);
 	const struct fx_http_header headers[] = {
 	        {"Git-Protocol", "version=2"}, {"Content-Type", "application/x-git-upload-pack-request"}};
+	if (strncmp(fx_server_path(r), "/moved.git/", 11) == 0) {
+		snprintf(target, sizeof(target), "%s/app.git/%s?%s", git.url, fx_server_path(r) + 11,
+		        fx_server_raw_query(r));
+		fx_server_add_header(r, "Location", target);
+		fx_server_reply(r, 301, NULL, NULL, 0);
+		return;
+	}
 	snprintf(target, sizeof(target), "%s%s?%s", git.url, fx_server_path(r), fx_server_raw_query(r));
 	const struct fx_http_request request = {.method = fx_server_method(r),
 	        .url = target,
@@ -420,6 +427,24 @@ START_TEST(harmed_packs)
 			        cases[i].what, fx_error_message(&err));
 		ck_assert_msg(slow == cases[i].slow, "%s: %d calls", cases[i].what, slow);
 	}
+	fx_server_free(front, 0);
+}
+END_TEST
+
+START_TEST(moved_repository)
+{
+	struct fx_server *front = NULL;
+	char front_url[100];
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	fx_auto(git_checkout) struct fx_git_checkout c = FX_GIT_CHECKOUT_INIT;
+	const struct fx_server_options options = {.listen = "127.0.0.1:0", .handle = pass_on};
+	ck_assert_ok(fx_server_new(&options, &front, NULL), NULL);
+	snprintf(front_url, sizeof(front_url), "http://127.0.0.1:%d/moved.git", fx_server_port(front));
+	struct fx_git_checkout_options o = options_for("");
+	o.remote.url = o.display_url = front_url;
+	o.reference.branch = "main";
+	ck_assert_ok(fx_git_checkout(&o, NULL, &c, &err), &err);
+	expect_revision(&c, "main", second, "moved");
 	fx_server_free(front, 0);
 }
 END_TEST
@@ -515,6 +540,7 @@ static Suite *make_suite(void)
 	tcase_add_test(v2, nested_rules);
 	tcase_add_test(v2, includes);
 	tcase_add_test(v2, harmed_packs);
+	tcase_add_test(v2, moved_repository);
 	tcase_add_test(v2, killed_runs_leave_nothing);
 	tcase_add_test(v2, hostile_tree);
 	tcase_add_test(v0, references);

@@ -477,6 +477,11 @@ START_TEST(mistakes)
 	wait_until("range", (struct want){.type = "FetchFailed", .text = "no match found for semver: >=1.0"});
 	create("nowhere", "/nope.git", "{}");
 	wait_until("nowhere", (struct want){.type = "FetchFailed", .text = "repository not found"});
+	create("url", NULL, "{\"url\":\"http://[bad/x\"}");
+	wait_until("url", (struct want){.type = "Stalled",
+	                          .status = "True",
+	                          .reason = "URLInvalid",
+	                          .text = "failed to parse url"});
 	create("submodules", "/app.git", "{\"recurseSubmodules\":true}");
 	wait_until("submodules", (struct want){.type = "Stalled", .text = "not supported yet"});
 }
@@ -508,6 +513,11 @@ START_TEST(hostile_servers)
 	snprintf(spec, sizeof(spec), "{\"url\":\"http://127.0.0.1:%d/x.git\",\"timeout\":\"1s\"}",
 	        ntohs(address.sin_port));
 	create("silent", NULL, spec);
+	/* What the controller is at is seen while it waits. */
+	wait_until("silent", (struct want){.type = "Reconciling",
+	                             .status = "True",
+	                             .reason = "Progressing",
+	                             .text = "processing object: new generation -1 -> 1"});
 	wait_until("silent", (struct want){.type = "FetchFailed", .reason = "GitOperationFailed"});
 	fx_server_free(garbage, 0);
 }
@@ -677,6 +687,31 @@ START_TEST(through_a_proxy)
 }
 END_TEST
 
+START_TEST(bad_start)
+{
+	static const struct {
+		const char *flag;
+		int status;
+	} cases[] = {{"--storage-path=/does/not/exist", 1}, {"--artifact-digest-algo=md5", 1},
+	        {"--interval-jitter-percentage=100", 1}, {"--feature-gates=NoSuchGate=true", 1},
+	        {"--no-such-flag", 2}, {"--artifact-retention-ttl=soon", 2}};
+	fx_autofree char *program = NULL, *path = NULL;
+	const char *build = getenv("FX_BUILD");
+	ck_assert_int_gt(asprintf(&program, "%s/bin/source-controller", build ? build : "build"), 0);
+	ck_assert_int_gt(asprintf(&path, "--storage-path=%s/data", storage), 0);
+	for (size_t i = 0; i < FX_COUNT(cases); i++) {
+		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+		int status = -1;
+		const char *const argv[] = {
+		        program, path, "--metrics-addr=0", "--health-addr=0", cases[i].flag, NULL};
+		const struct fx_test_command command = {.argv = argv, .timeout_ms = 20000};
+		ck_assert_ok(fx_test_run(&command, NULL, &status, &err), &err);
+		ck_assert_msg(status == cases[i].status, "%s: exit status %d, want %d", cases[i].flag, status,
+		        cases[i].status);
+	}
+}
+END_TEST
+
 #define KILLS 20
 
 /* Killed at any moment while the repository changes, the controller always ends with what Git has. */
@@ -757,6 +792,7 @@ static Suite *make_suite(void)
 	tcase_add_test(plain, suspend_and_delete);
 	tcase_add_test(plain, empty_storage_after_restart);
 	tcase_add_test(plain, through_a_proxy);
+	tcase_add_test(plain, bad_start);
 	tcase_add_test(plain, killed_again_and_again);
 	/* A real server does not fail when it is told to. */
 	if (embedded.url)
