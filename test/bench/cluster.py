@@ -56,14 +56,24 @@ class Cluster:
 
     def api(self, method, path, body=None, kind="application/json"):
         """One request on this thread's connection; the answer's object."""
-        if not hasattr(self.local, "connection"):
-            self.local.connection = self.connect()
-        self.local.connection.request(method, path, None if body is None else json.dumps(body), self.headers(kind))
-        answer = self.local.connection.getresponse()
-        text = answer.read()
+        answer, text = self.exchange(method, path, None if body is None else json.dumps(body), self.headers(kind))
         if answer.status >= 300:
             raise RuntimeError(f"{method} {path}: {answer.status}: {text[:500]!r}")
         return json.loads(text)
+
+    def exchange(self, *request):
+        """The server closes a connection that was idle while a case ran: then the request goes out on a new one."""
+        for last in (False, True):
+            if not hasattr(self.local, "connection"):
+                self.local.connection = self.connect()
+            try:
+                self.local.connection.request(*request)
+                answer = self.local.connection.getresponse()
+                return answer, answer.read()
+            except (http.client.RemoteDisconnected, ConnectionError):
+                del self.local.connection
+                if last:
+                    raise
 
     def each(self, requests):
         """Sends (method, path, body, content type) tuples over a few connections at once."""
