@@ -120,7 +120,7 @@ static json_t *forbidden(const struct call *c, const char *resource)
 	fx_autofree char *qualified = fx_as_qualified(p->plural, p->group);
 	fx_autofree char *scope = NULL, *name = NULL;
 	if (asprintf(&scope, *p->ns ? "in the namespace \"%s\"" : "at the cluster scope", p->ns) < 0 ||
-	        asprintf(&name, *p->name ? " \"%s\"" : "", p->name) < 0)
+	        asprintf(&name, "%s%s%s", *p->name ? " \"" : "", p->name, *p->name ? "\"" : "") < 0)
 		return NULL;
 	return fx_as_status_details(
 	        fx_as_status(403, "Forbidden",
