@@ -78,6 +78,7 @@ void fx_ks_progress(struct fx_ks_run *run, const char *fmt, ...)
 
 int fx_ks_write(struct fx_ks_run *run, struct fx_error *err)
 {
+	run->shown = true;
 	int rc = fx_reconcile_write_status(run->reconcile, run->status, err);
 	if (rc < 0)
 		fx_error_wrap(err, "failed to update status");

@@ -313,10 +313,42 @@ static void note_changes(struct fx_ks_run *run)
 	        fx_buf_str(&run->changes));
 }
 
+/* True when the status says all that could be said: a pass that changes nothing then writes nothing. */
+static bool status_is_settled(const struct fx_ks_run *run)
+{
+	const char *token = requested_at(run);
+	return fx_conditions_is_ready(run->conditions) &&
+	       fx_json_int_at(run->status, -1, "observedGeneration") == generation(run) &&
+	       !strcmp(fx_ks_status_text(run, "lastAppliedRevision"), run->artifact.revision) &&
+	       (!token || !strcmp(fx_ks_status_text(run, "lastHandledReconcileAt"), token));
+}
+
+/* Nothing was applied; is there nothing to say either? */
+static bool is_silent(struct fx_ks_run *run, const struct work *w)
+{
+	fx_auto(inventory) struct fx_inventory entries = {0}, added = {0};
+	fx_auto(error) struct fx_error ignored = FX_ERROR_INIT;
+	if (!run->settled || run->shown || run->changes.len || w->now.len != w->before.len)
+		return false;
+	if (fx_inventory_diff(&w->now, &w->before, &added, &ignored) < 0 || added.len)
+		return false;
+	if (fx_health_entries(run, &w->now, &entries, &ignored) < 0)
+		return false;
+	run->state->wait_started_ns = fx_now_ns();
+	bool healthy = entries.len == 0 || look_at_health(run, &entries, INT64_MAX, &ignored) == FX_HEALTH_OK;
+	return healthy &&
+	       (entries.len > 0) == (fx_conditions_get(run->conditions, FX_CONDITION_HEALTHY) != NULL);
+}
+
 /* After all objects have been applied, or are known to be as they should. */
 static int finish_apply(struct fx_ks_run *run, struct work *w, struct fx_error *err)
 {
 	fx_auto(error) struct fx_error failure = FX_ERROR_INIT;
+	if (is_silent(run, w)) {
+		set_wait(run, FX_KS_IDLE);
+		requeue_jittered(run);
+		return 0;
+	}
 	int rc = set_inventory(run, &w->now, err);
 	if (rc < 0)
 		return rc;
@@ -437,31 +469,6 @@ static bool build_still_holds(struct fx_ks_run *run, const struct work *w)
 	return fx_trace_matches(s->trace, s->trace_len, &fs.view);
 }
 
-/* True when the status says all that could be said: a pass that changes nothing then writes nothing. */
-static bool status_is_settled(const struct fx_ks_run *run)
-{
-	const char *token = requested_at(run);
-	return fx_conditions_is_ready(run->conditions) &&
-	       fx_json_int_at(run->status, -1, "observedGeneration") == generation(run) &&
-	       !strcmp(fx_ks_status_text(run, "lastAppliedRevision"), run->artifact.revision) &&
-	       (!token || !strcmp(fx_ks_status_text(run, "lastHandledReconcileAt"), token));
-}
-
-/* Nothing to apply; is there nothing to say either? */
-static bool is_silent(struct fx_ks_run *run, const struct work *w)
-{
-	fx_auto(inventory) struct fx_inventory entries = {0};
-	fx_auto(error) struct fx_error ignored = FX_ERROR_INIT;
-	if (!status_is_settled(run) || w->now.len != w->before.len)
-		return false;
-	if (fx_health_entries(run, &w->now, &entries, &ignored) < 0)
-		return false;
-	run->state->wait_started_ns = fx_now_ns();
-	bool healthy = entries.len == 0 || look_at_health(run, &entries, INT64_MAX, &ignored) == FX_HEALTH_OK;
-	return healthy &&
-	       (entries.len > 0) == (fx_conditions_get(run->conditions, FX_CONDITION_HEALTHY) != NULL);
-}
-
 static int run_work(struct fx_ks_run *run, struct work *w, struct fx_error *err)
 {
 	int rc = fx_inventory_read(json_object_get(run->status, "inventory"), &w->before, err);
@@ -470,11 +477,8 @@ static int run_work(struct fx_ks_run *run, struct work *w, struct fx_error *err)
 	w->known = build_still_holds(run, w);
 	w->quick =
 	        w->known && fx_apply_is_untouched(run) && known_inventory(run, &w->before, &w->now, err) == 0;
+	run->settled = status_is_settled(run);
 	if (w->quick) {
-		if (is_silent(run, w)) {
-			requeue_jittered(run);
-			return 0;
-		}
 		run->state->drifted = false;
 		progress(run, "Detecting drift");
 		return finish_apply(run, w, err);
