@@ -11,7 +11,7 @@
 #define ck_assert_ok(call, errp)                                                                             \
 	do {                                                                                                 \
 		int rc_ = (call);                                                                            \
-		ck_assert_msg(rc_ == 0, "%s: %d: %s", #call, rc_, fx_error_message(errp));                   \
+		ck_assert_msg(rc_ == 0, "%.400s: %d: %.2500s", #call, rc_, fx_error_message(errp));          \
 	} while (0)
 
 #define FX_UNIT_MAIN(make_suite)                                                                             \

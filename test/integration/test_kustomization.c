@@ -1,0 +1,362 @@
+/* Kustomizations from a real Git server through both controllers to the API server. */
+#include "test/integration/env_main.h"
+
+#include "data/jansson.h"
+#include "kube/object.h"
+
+/* Each case has a repository, a GitRepository and a Kustomization of this name. */
+struct app {
+	char name[32];
+	char hash[41];
+};
+
+#define CONFIG(name, value)                                                                                  \
+	"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " name "}\ndata: {key: " value "}\n"
+
+static void commit(struct app *app, const struct fx_test_file *files, const char *message)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	char token[FX_TEST_TOKEN];
+	const struct fx_test_ref ref = {"GitRepository", app->name, NULL};
+	bool first = !app->hash[0];
+	if (first)
+		ck_assert_ok(fx_test_git_create(&env.git, app->name, &err), &err);
+	ck_assert_ok(fx_test_git_commit(&env.git, app->name, "main", message, files, app->hash, &err), &err);
+	if (first)
+		ck_assert_ok(fx_test_env_apply(&env, &err,
+		                     "apiVersion: source.toolkit.fluxcd.io/v1\nkind: "
+		                     "GitRepository\nmetadata: {name: %s}\n"
+		                     "spec: {interval: 1h, url: %s/%s.git, ref: {branch: main}}\n",
+		                     app->name, env.git.url, app->name),
+		        &err);
+	else
+		ck_assert_ok(fx_test_env_reconcile(&env, &ref, token, &err), &err);
+	ck_assert_ok(
+	        fx_test_env_wait_condition(&env, &ref,
+	                &(struct fx_test_condition){.status = "True", .revision = app->hash}, 0, NULL, &err),
+	        &err);
+}
+
+/* spec: further lines of the spec, indented by two. */
+static void kustomization(const struct app *app, const char *spec)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	ck_assert_ok(fx_test_env_apply(&env, &err,
+	                     "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: "
+	                     "{name: %s}\n"
+	                     "spec:\n  interval: 1h\n  prune: true\n  targetNamespace: default\n"
+	                     "  sourceRef: {kind: GitRepository, name: %s}\n%s",
+	                     app->name, app->name, spec),
+	        &err);
+}
+
+static void wait_ready(const struct app *app)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	const struct fx_test_ref ref = {"Kustomization", app->name, NULL};
+	ck_assert_ok(
+	        fx_test_env_wait_condition(&env, &ref,
+	                &(struct fx_test_condition){.status = "True", .revision = app->hash}, 0, NULL, &err),
+	        &err);
+}
+
+static void wait_failed(const struct app *app, const char *reason, const char *message)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	const struct fx_test_ref ref = {"Kustomization", app->name, NULL};
+	ck_assert_ok(
+	        fx_test_env_wait_condition(&env, &ref,
+	                &(struct fx_test_condition){.status = "False", .reason = reason, .message = message},
+	                0, NULL, &err),
+	        &err);
+}
+
+static void delete_app(const struct app *app)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	const struct fx_test_ref ks = {"Kustomization", app->name, NULL},
+	                         git = {"GitRepository", app->name, NULL};
+	ck_assert_ok(fx_test_env_delete(&env, &ks, &err), &err);
+	ck_assert_ok(fx_test_env_wait_gone(&env, &ks, 0, &err), &err);
+	ck_assert_ok(fx_test_env_delete(&env, &git, &err), &err);
+}
+
+static bool has_value(void *arg, const json_t *object)
+{
+	const char *value = fx_json_str_at(object, "data", "key");
+	return value && !strcmp(value, arg);
+}
+
+static void wait_value(const char *name, const char *value)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	const struct fx_test_ref ref = {"ConfigMap", name, "default"};
+	ck_assert_ok(fx_test_env_wait(&env, &ref, has_value, (void *)(uintptr_t)value, 0, NULL, &err), &err);
+}
+
+static bool exists(const char *kind, const char *name)
+{
+	json_t *object = NULL;
+	const struct fx_test_ref ref = {kind, name, "default"};
+	bool there = fx_test_env_get(&env, &ref, &object, NULL) == 0;
+	json_decref(object);
+	return there;
+}
+
+static void wait_gone(const char *kind, const char *name)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	const struct fx_test_ref ref = {kind, name, "default"};
+	ck_assert_ok(fx_test_env_wait_gone(&env, &ref, 0, &err), &err);
+}
+
+static void patch(const char *kind, const char *name, const char *ns, const char *body)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	const struct fx_test_ref ref = {kind, name, ns};
+	ck_assert_ok(fx_test_env_patch(&env, &ref, &err, "%s", body), &err);
+}
+
+START_TEST(life_of_an_app)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	struct app app = {.name = "life"};
+	const struct fx_test_ref ks = {"Kustomization", "life", NULL};
+	static const struct fx_test_file two[] = {{"app/a.yaml", CONFIG("life-a", "one")},
+	        {"app/b.yaml", CONFIG("life-b", "one")}, {NULL, NULL}};
+	static const struct fx_test_file one[] = {
+	        {"app/a.yaml", CONFIG("life-a", "two")}, {"app/b.yaml", NULL}, {NULL, NULL}};
+	commit(&app, two, "first");
+	kustomization(&app, "  path: ./app\n  wait: true\n");
+	wait_ready(&app);
+	wait_value("life-a", "one");
+	ck_assert_ok(
+	        fx_test_env_wait_event(&env, &ks, "Progressing", "ConfigMap/default/life-a created", 0, &err),
+	        &err);
+	ck_assert_ok(fx_test_env_wait_event(
+	                     &env, &ks, "ReconciliationSucceeded", "Reconciliation finished in", 0, &err),
+	        &err);
+
+	/* Edits and deletes by hand are put right without waiting for the interval. */
+	patch("ConfigMap", "life-a", "default", "{\"data\":{\"key\":\"edited\"}}");
+	wait_value("life-a", "one");
+	const struct fx_test_ref b = {"ConfigMap", "life-b", "default"};
+	ck_assert_ok(fx_test_env_delete(&env, &b, &err), &err);
+	wait_value("life-b", "one");
+
+	commit(&app, one, "second");
+	wait_ready(&app);
+	wait_value("life-a", "two");
+	wait_gone("ConfigMap", "life-b");
+	ck_assert_ok(
+	        fx_test_env_wait_event(&env, &ks, NULL, "ConfigMap/default/life-b deleted", 0, &err), &err);
+	delete_app(&app);
+	wait_gone("ConfigMap", "life-a");
+}
+END_TEST
+
+static const struct {
+	const char *name, *spec, *file, *text, *reason, *message;
+} mistakes[] = {
+        {"path", "  path: ./missing\n", "a.yaml", CONFIG("m", "v"), "ArtifactFailed",
+                "kustomization path not found: stat /missing: no such file or directory"},
+        {"yaml", "", "a.yaml", "apiVersion: v1\nkind: [\n", "BuildFailed",
+                "failed to decode Kubernetes YAML"},
+        {"resource", "", "kustomization.yaml", "resources: [gone.yaml]\n", "BuildFailed", "gone.yaml"},
+        {"kind", "", "a.yaml", "apiVersion: example.com/v1\nkind: Nothing\nmetadata: {name: n}\n",
+                "ReconciliationFailed", "Nothing/default/n dry-run failed: no matches for kind \"Nothing\""},
+        {"variable", "  postBuild: {substitute: {other: x}}\n", "a.yaml", CONFIG("m", "'${missing}'"),
+                "BuildFailed", "variable not set (strict mode): \"missing\""},
+        {"values", "  postBuild: {substituteFrom: [{kind: Secret, name: none}]}\n", "a.yaml",
+                CONFIG("m", "v"), "BuildFailed", "substitute from 'Secret/none' error"},
+        {"encrypted", "", "a.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nsops: {mac: x}\n",
+                "ReconciliationFailed", "Secret/default/s is SOPS encrypted"},
+        {"component", "  components: [https://example.com/c]\n", "a.yaml", CONFIG("m", "v"), "BuildFailed",
+                "must be local and relative"},
+        {"account", "  serviceAccountName: nobody\n", "a.yaml", CONFIG("m", "v"), "ReconciliationFailed",
+                "system:serviceaccount:"},
+        {"check", "  healthChecks: [{kind: Deployment, name: d}]\n", "a.yaml", CONFIG("m", "v"),
+                "HealthCheckFailed", "can't determine status for Deployment/d"},
+        {"depends", "  dependsOn: [{name: nothing}]\n", "a.yaml", CONFIG("m", "v"), "DependencyNotReady",
+                "nothing' not found"},
+        {"decrypt", "  decryption: {provider: sops}\n", "a.yaml", CONFIG("m", "v"), "BuildFailed",
+                "not supported"},
+};
+
+START_TEST(mistake)
+{
+	/* The embedded server has no RBAC. */
+	if (!env.real && !strcmp(mistakes[_i].name, "account"))
+		return;
+	struct app app = {0};
+	snprintf(app.name, sizeof(app.name), "mistake-%s", mistakes[_i].name);
+	const struct fx_test_file files[] = {{mistakes[_i].file, mistakes[_i].text}, {NULL, NULL}};
+	commit(&app, files, "first");
+	kustomization(&app, mistakes[_i].spec);
+	wait_failed(&app, mistakes[_i].reason, mistakes[_i].message);
+	delete_app(&app);
+}
+END_TEST
+
+START_TEST(substitution_and_overlay)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	struct app app = {.name = "subst"};
+	static const struct fx_test_file files[] = {{"base/kustomization.yaml", "resources: [a.yaml]\n"},
+	        {"base/a.yaml", CONFIG("a", "'${who:=nobody}-${where}'")},
+	        {"over/kustomization.yaml", "resources: [../base]\nnamePrefix: subst-\n"}, {NULL, NULL}};
+	ck_assert_ok(fx_test_env_apply(&env, &err,
+	                     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: subst-vars, labels: "
+	                     "{reconcile.fluxcd.io/watch: Enabled}}\ndata: {where: \"he\\nre\"}\n"),
+	        &err);
+	commit(&app, files, "first");
+	kustomization(&app,
+	        "  path: over\n  postBuild: {substitute: {who: me}, substituteFrom: [{kind: ConfigMap, name: "
+	        "subst-vars}, {kind: Secret, name: none, optional: true}]}\n");
+	wait_ready(&app);
+	wait_value("subst-a", "me-here");
+	patch("ConfigMap", "subst-vars", NULL, "{\"data\":{\"where\":\"there\"}}");
+	wait_value("subst-a", "me-there");
+	delete_app(&app);
+}
+END_TEST
+
+START_TEST(definitions_before_their_objects)
+{
+	struct app app = {.name = "stages"};
+	static const struct fx_test_file files[] = {
+	        {"crd.yaml",
+	                "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+	                "metadata: {name: gadgets.test.example.com}\nspec:\n  group: test.example.com\n"
+	                "  scope: Namespaced\n  names: {kind: Gadget, plural: gadgets, singular: gadget}\n"
+	                "  versions:\n  - name: v1\n    served: true\n    storage: true\n    schema:\n"
+	                "      openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: "
+	                "true}\n"},
+	        {"a-gadget.yaml", "apiVersion: test.example.com/v1\nkind: Gadget\nmetadata: {name: g}\nspec: "
+	                          "{size: 1}\n"},
+	        {NULL, NULL}};
+	commit(&app, files, "first");
+	kustomization(&app, "  wait: true\n");
+	wait_ready(&app);
+	ck_assert(exists("Gadget.test.example.com", "g"));
+	delete_app(&app);
+}
+END_TEST
+
+START_TEST(dependencies_in_order)
+{
+	struct app apps[3] = {{.name = "chain-0"}, {.name = "chain-1"}, {.name = "chain-2"}};
+	for (int i = 2; i >= 0; i--) {
+		char text[200], spec[100] = "";
+		snprintf(text, sizeof(text), CONFIG("chain-%d", "v"), i);
+		const struct fx_test_file files[] = {{"a.yaml", text}, {NULL, NULL}};
+		if (i > 0)
+			snprintf(spec, sizeof(spec), "  dependsOn: [{name: chain-%d}]\n", i - 1);
+		commit(&apps[i], files, "first");
+		kustomization(&apps[i], spec);
+		if (i > 0)
+			wait_failed(&apps[i], "DependencyNotReady", "not found");
+	}
+	for (int i = 0; i < 3; i++)
+		wait_ready(&apps[i]);
+	for (int i = 0; i < 3; i++)
+		delete_app(&apps[i]);
+}
+END_TEST
+
+START_TEST(policies_of_objects)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	struct app app = {.name = "policies"};
+#define MARKED(name, mark)                                                                                   \
+	"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: " name                                          \
+	"\n  annotations: {kustomize.toolkit.fluxcd.io/" mark "}\ndata: {key: git}\n"
+	static const struct fx_test_file files[] = {{"ignored.yaml", MARKED("pol-ignored", "ssa: Ignore")},
+	        {"once.yaml", MARKED("pol-once", "ssa: IfNotPresent")},
+	        {"kept.yaml", MARKED("pol-kept", "prune: disabled")},
+	        {"frozen.yaml",
+	                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: pol-frozen}\nimmutable: true\n"
+	                "data: {key: git}\n"},
+	        {NULL, NULL}};
+	static const struct fx_test_file thawed[] = {
+	        {"frozen.yaml",
+	                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: pol-frozen}\nimmutable: true\n"
+	                "data: {key: new}\n"},
+	        {"kept.yaml", NULL}, {"ignored.yaml", NULL}, {NULL, NULL}};
+	ck_assert_ok(
+	        fx_test_env_apply(&env, &err,
+	                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: pol-once, namespace: default}\n"
+	                "data: {key: mine}\n"),
+	        &err);
+	commit(&app, files, "first");
+	kustomization(&app, "");
+	wait_ready(&app);
+	ck_assert(!exists("ConfigMap", "pol-ignored"));
+	wait_value("pol-once", "mine");
+
+	commit(&app, thawed, "second");
+	wait_failed(&app, "ReconciliationFailed", "ConfigMap/default/pol-frozen dry-run failed (Invalid)");
+	patch("Kustomization", "policies", NULL, "{\"spec\":{\"force\":true}}");
+	wait_ready(&app);
+	wait_value("pol-frozen", "new");
+	ck_assert(exists("ConfigMap", "pol-kept"));
+	patch("Kustomization", "policies", NULL, "{\"spec\":{\"deletionPolicy\":\"Orphan\"}}");
+	wait_ready(&app);
+	delete_app(&app);
+	ck_assert(exists("ConfigMap", "pol-frozen"));
+}
+END_TEST
+
+static bool has_handled(void *arg, const json_t *object)
+{
+	const char *handled = fx_json_str_at(object, "status", "lastHandledReconcileAt");
+	return handled && !strcmp(handled, arg);
+}
+
+/* A suspended object answers the request and does nothing. */
+static void ask_suspended(const struct fx_test_ref *ks)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	char token[FX_TEST_TOKEN];
+	ck_assert_ok(fx_test_env_reconcile(&env, ks, token, &err), &err);
+	ck_assert_ok(fx_test_env_wait(&env, ks, has_handled, token, 0, NULL, &err), &err);
+}
+
+START_TEST(suspended)
+{
+	struct app app = {.name = "suspend"};
+	const struct fx_test_ref ks = {"Kustomization", "suspend", NULL};
+	static const struct fx_test_file files[] = {{"a.yaml", CONFIG("suspend-a", "one")}, {NULL, NULL}};
+	commit(&app, files, "first");
+	kustomization(&app, "");
+	wait_ready(&app);
+	patch("Kustomization", "suspend", NULL, "{\"spec\":{\"suspend\":true}}");
+	ask_suspended(&ks);
+	patch("ConfigMap", "suspend-a", "default", "{\"data\":{\"key\":\"edited\"}}");
+	ask_suspended(&ks);
+	wait_value("suspend-a", "edited");
+	patch("Kustomization", "suspend", NULL, "{\"spec\":{\"suspend\":false}}");
+	wait_value("suspend-a", "one");
+	delete_app(&app);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("kustomization");
+	TCase *tc = tcase_create("kustomization");
+	tcase_set_timeout(tc, 600);
+	tcase_add_test(tc, life_of_an_app);
+	tcase_add_test(tc, substitution_and_overlay);
+	tcase_add_test(tc, definitions_before_their_objects);
+	tcase_add_test(tc, dependencies_in_order);
+	tcase_add_test(tc, policies_of_objects);
+	tcase_add_test(tc, suspended);
+	tcase_add_loop_test(tc, mistake, 0, FX_COUNT(mistakes));
+	suite_add_tcase(suite, tc);
+	return suite;
+}
+
+static const struct fx_test_env_options options = {.kustomize = true, .pods = true};
+
+FX_ENV_MAIN(make_suite, &options)
