@@ -72,6 +72,9 @@ int fx_test_env_start(
  * in a log; everything is released all the same. Accepts a zeroed or half started one. */
 int fx_test_env_stop(struct fx_test_env *env, struct fx_error *err) fx_must_use;
 
+/* Starts one that does not run; for tests that end it before it is ready. */
+int fx_test_controller_launch(
+        struct fx_test_env *env, struct fx_test_controller *controller, struct fx_error *err) fx_must_use;
 /* Starts one that does not run and waits until it is ready. */
 int fx_test_controller_start(
         struct fx_test_env *env, struct fx_test_controller *controller, struct fx_error *err) fx_must_use;

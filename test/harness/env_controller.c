@@ -86,7 +86,7 @@ static void add_args(const char **argv, size_t *count, const char *const *more)
 		argv[(*count)++] = *more;
 }
 
-int fx_test_controller_start(struct fx_test_env *env, struct fx_test_controller *c, struct fx_error *err)
+int fx_test_controller_launch(struct fx_test_env *env, struct fx_test_controller *c, struct fx_error *err)
 {
 	const char *build = getenv("FX_BUILD");
 	fx_autofree char *program = NULL, *health = NULL, *metrics = NULL, *storage = NULL, *addr = NULL;
@@ -108,7 +108,12 @@ int fx_test_controller_start(struct fx_test_env *env, struct fx_test_controller 
 		add_args(argv, &count, (const char *const[]){storage, addr, NULL});
 	add_args(argv, &count, c->args);
 	const struct fx_test_command command = {.argv = argv, .env = env_vars};
-	int rc = fx_test_process_start(&c->process, &command, c->log_path, err);
+	return fx_test_process_start(&c->process, &command, c->log_path, err);
+}
+
+int fx_test_controller_start(struct fx_test_env *env, struct fx_test_controller *c, struct fx_error *err)
+{
+	int rc = fx_test_controller_launch(env, c, err);
 	return rc == 0 ? wait_ready(env, c, err) : rc;
 }
 
