@@ -22,7 +22,7 @@ bool fx_buf_reserve(struct fx_buf *buf, size_t more)
 		return false;
 	}
 	size_t need = buf->len + more + 1;
-	if (need <= buf->cap)
+	if (buf->data && need <= buf->cap)
 		return true;
 	size_t cap = buf->cap ? buf->cap : CAP_FIRST;
 	while (cap < need)

@@ -50,7 +50,7 @@ int fx_failv(struct fx_error *err, enum fx_error_code code, const char *fmt, va_
 	return -(int)code;
 }
 
-int fx_fail(struct fx_error *err, enum fx_error_code code, const char *fmt, ...)
+int(fx_fail)(struct fx_error *err, enum fx_error_code code, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -70,7 +70,7 @@ int fx_fail_kind(struct fx_error *err, enum fx_error_code code, enum fx_error_ki
 	return rc;
 }
 
-int fx_fail_nomem(struct fx_error *err)
+int(fx_fail_nomem)(struct fx_error *err)
 {
 	if (err) {
 		free(err->message);
@@ -93,7 +93,7 @@ static enum fx_error_code code_of_errno(int e)
 	}
 }
 
-int fx_fail_errno(struct fx_error *err, const char *fmt, ...)
+int(fx_fail_errno)(struct fx_error *err, const char *fmt, ...)
 {
 	int saved = errno;
 	char reason[128];
@@ -107,7 +107,7 @@ int fx_fail_errno(struct fx_error *err, const char *fmt, ...)
 	        strerror_r(saved, reason, sizeof(reason)));
 }
 
-int fx_error_wrap(struct fx_error *err, const char *fmt, ...)
+int(fx_error_wrap)(struct fx_error *err, const char *fmt, ...)
 {
 	if (!err)
 		return -FX_E_INTERNAL;

@@ -93,8 +93,19 @@ int fx_fail_nomem(struct fx_error *err);
 /* FX_E_IO (or NOT_FOUND, EXISTS for their errno values) with ": <strerror(errno)>" appended. */
 int fx_fail_errno(struct fx_error *err, const char *fmt, ...) fx_printf(2, 3);
 
+#ifdef __clang_analyzer__
+/* The analyzer does not look into error.c: tell it that a failure is never 0. */
+#define fx_fail(err, code, ...) ((fx_fail)(err, code, __VA_ARGS__), -(int)(code))
+#define fx_fail_nomem(err) ((fx_fail_nomem)(err), -(int)FX_E_NOMEM)
+#define fx_fail_errno(err, ...) ((fx_fail_errno)(err, __VA_ARGS__), -(int)FX_E_IO)
+#endif
+
 /* Puts "<formatted text>: " in front of the message. Returns -code of the error. */
 int fx_error_wrap(struct fx_error *err, const char *fmt, ...) fx_printf(2, 3);
+
+#ifdef __clang_analyzer__
+#define fx_error_wrap(err, ...) ((fx_error_wrap)(err, __VA_ARGS__), -(int)FX_E_INTERNAL)
+#endif
 
 /* Moves src into dst (dst's old message is freed, src becomes unset). Either may be NULL. */
 void fx_error_move(struct fx_error *dst, struct fx_error *src);

@@ -17,7 +17,7 @@ static void make_seed(void)
 	struct timespec ts;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	seed[0] = (uint64_t)ts.tv_nsec;
-	seed[1] = (uint64_t)(uintptr_t)&ts;
+	seed[1] = (uint64_t)getpid();
 }
 
 static inline uint64_t rotl(uint64_t x, int b)

@@ -232,9 +232,13 @@ static int open_socket(const char *listen, int *out_fd, int *out_port, struct fx
 		errno = saved;
 		return fx_fail_errno(err, "cannot listen on '%s'", listen);
 	}
-	struct sockaddr_in6 address; /* the port is at the same place in both families */
+	struct sockaddr_in6 address = {0}; /* the port is at the same place in both families */
 	socklen_t len = sizeof(address);
-	getsockname(fd, (struct sockaddr *)&address, &len);
+	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
+		fx_fail_errno(err, "asking for the port of '%s'", listen);
+		close(fd);
+		return -FX_E_IO;
+	}
 	*out_fd = fd;
 	*out_port = ntohs(address.sin6_port);
 	return 0;
