@@ -1,6 +1,8 @@
 #include "kube/events_internal.h"
 
 #include "core/clock.h"
+#include "core/map.h"
+#include "kube/object.h"
 #include "net/loop.h"
 
 #include <pthread.h>
@@ -13,6 +15,9 @@
 #define WRITE_TRIES 12
 #define WRITE_PAUSE_MS (10 * 1000)
 #define WRITE_TIMEOUT_MS (30 * 1000)
+/* Requests under way at once. All events of one object go through one lane, so that they keep their
+ * order and a count never overtakes what it counts. */
+#define WRITE_LANES 4
 /* Forwarding. Source: runtime reference, section 7.3. */
 #define FORWARD_TRIES 5
 #define FORWARD_PAUSE_MIN_MS 1000
@@ -44,7 +49,8 @@ struct fx_events {
 	struct fx_event_filter *filter;   /* the loop thread's */
 	pthread_mutex_t lock;
 	pthread_cond_t drained;
-	struct lane write, forward;
+	struct lane write[WRITE_LANES], forward;
+	size_t waiting; /* under the lock: events in all lanes */
 	struct fx_loop_task task;
 	bool task_posted;    /* under the lock */
 	atomic_bool closing; /* nothing more is taken or followed up */
@@ -58,6 +64,7 @@ static void lane_push(struct lane *lane, struct fx_event *event)
 	*lane->last = event;
 	lane->last = &event->next;
 	lane->count++;
+	lane->events->waiting++;
 }
 
 static struct fx_event *lane_first(struct lane *lane)
@@ -78,7 +85,8 @@ static void lane_pop(struct lane *lane)
 	if (!lane->first)
 		lane->last = &lane->first;
 	lane->count--;
-	if (events->write.count + events->forward.count == 0)
+	events->waiting--;
+	if (events->waiting == 0)
 		pthread_cond_broadcast(&events->drained);
 	pthread_mutex_unlock(&events->lock);
 	fx_event_free(event);
@@ -306,7 +314,8 @@ static void wake(struct fx_loop_task *task)
 	pthread_mutex_lock(&events->lock);
 	events->task_posted = false;
 	pthread_mutex_unlock(&events->lock);
-	lane_next(&events->write);
+	for (size_t i = 0; i < WRITE_LANES; i++)
+		lane_next(&events->write[i]);
 	lane_next(&events->forward);
 }
 
@@ -314,7 +323,9 @@ static void queue(struct fx_events *events, struct lane *lane, struct fx_event *
 {
 	bool post = false;
 	pthread_mutex_lock(&events->lock);
-	bool full = !event || atomic_load(&events->closing) || lane->count >= FX_EVENTS_QUEUE_MAX;
+	/* The two deliveries have a limit each: a dead receiver must not cost the cluster its events. */
+	size_t count = lane == &events->forward ? lane->count : events->waiting - events->forward.count;
+	bool full = !event || atomic_load(&events->closing) || count >= FX_EVENTS_QUEUE_MAX;
 	if (!full) {
 		lane_push(lane, event);
 		post = !events->task_posted;
@@ -336,10 +347,17 @@ static bool is_complete(const struct fx_event *event)
 	       fx_json_str_at(event->reference, "name") && fx_json_str_at(event->reference, "namespace");
 }
 
+static struct lane *write_lane(struct fx_events *events, const json_t *object)
+{
+	const char *uid = fx_object_uid(object), *name = fx_object_name(object);
+	const char *key = *uid ? uid : name;
+	return &events->write[fx_hash(key, strlen(key)) % WRITE_LANES];
+}
+
 void fx_events_emit(struct fx_events *events, const json_t *object, const json_t *metadata,
         enum fx_event_type type, const char *reason, const char *message)
 {
-	queue(events, &events->write, fx_event_new(object, metadata, type, reason, message));
+	queue(events, write_lane(events, object), fx_event_new(object, metadata, type, reason, message));
 	if (!events->options.events_addr || type == FX_EVENT_TRACE)
 		return;
 	struct fx_event *event = fx_event_new(object, metadata, type, reason, message);
@@ -406,12 +424,12 @@ static void lane_release(struct lane *lane)
 static void abort_on_loop(void *arg)
 {
 	struct fx_events *events = arg;
-	struct lane *lanes[] = {&events->write, &events->forward};
-	for (size_t i = 0; i < FX_COUNT(lanes); i++) {
-		if (lanes[i]->timer)
-			fx_timer_stop(lanes[i]->timer);
-		if (lanes[i]->call)
-			fx_http_call_abort(lanes[i]->call);
+	for (size_t i = 0; i <= WRITE_LANES; i++) {
+		struct lane *lane = i < WRITE_LANES ? &events->write[i] : &events->forward;
+		if (lane->timer)
+			fx_timer_stop(lane->timer);
+		if (lane->call)
+			fx_http_call_abort(lane->call);
 	}
 }
 
@@ -421,7 +439,7 @@ static void drain(struct fx_events *events, int grace_ms)
 	int64_t until = fx_now_ms() + grace_ms;
 	const struct timespec deadline = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
 	pthread_mutex_lock(&events->lock);
-	while (events->write.count + events->forward.count > 0 && fx_now_ms() < until)
+	while (events->waiting > 0 && fx_now_ms() < until)
 		pthread_cond_timedwait(&events->drained, &events->lock, &deadline);
 	atomic_store(&events->closing, true);
 	pthread_mutex_unlock(&events->lock);
@@ -434,7 +452,8 @@ void fx_events_free(struct fx_events *events, int grace_ms)
 	drain(events, grace_ms);
 	/* Posted tasks run before: after this nothing of ours is on the loop. */
 	fx_loop_call(events->options.loop, abort_on_loop, events);
-	lane_release(&events->write);
+	for (size_t i = 0; i < WRITE_LANES; i++)
+		lane_release(&events->write[i]);
 	lane_release(&events->forward);
 	fx_event_filter_free(events->filter);
 	fx_kube_unref(events->options.kube);
@@ -471,8 +490,8 @@ int fx_events_new(const struct fx_events_options *options, struct fx_events **ou
 	if (!events->options.component || !events->filter || (forwards && !events->options.events_addr) ||
 	        (options->instance && !events->options.instance))
 		rc = fx_fail_nomem(err);
-	if (rc == 0)
-		rc = lane_init(&events->write, events, write_send, write_pause, write_is_taken, err);
+	for (size_t i = 0; i < WRITE_LANES && rc == 0; i++)
+		rc = lane_init(&events->write[i], events, write_send, write_pause, write_is_taken, err);
 	if (rc == 0)
 		rc = lane_init(&events->forward, events, forward_send, forward_pause, forward_is_taken, err);
 	if (rc == 0)
