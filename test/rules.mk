@@ -35,6 +35,7 @@ bench: all ## figures of the controllers on a real API server, upstream's beside
 	@test/bench/bench.py --build $(BUILD) $(BENCH)
 
 demo: deps ## build and show the main job end to end, on the embedded API server (DEMO_CLUSTER=1: that of KUBECONFIG)
+	@echo "Building (half a minute on two cores) ..."
 	@$(MAKE) BUILD=$(BUILD) -j$(JOBS) all >/dev/null
 	@FX_BUILD=$(abspath $(BUILD)) $(BUILD)/bin/demo
 

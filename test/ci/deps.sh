@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(
-	build-essential pkg-config git ca-certificates curl jq python3
+	build-essential pkg-config git ca-certificates curl jq openssl procps python3
 	libgit2-dev libcurl4-openssl-dev libuv1-dev libjansson-dev libyaml-dev
 	libarchive-dev libmicrohttpd-dev libpcre2-dev libssl-dev zlib1g-dev check
 	clang clang-format clang-tidy cppcheck apache2 apache2-utils
