@@ -722,7 +722,7 @@ START_TEST(killed_again_and_again)
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
 	create("app", "/app.git", "{}");
 	for (int i = 0; i < KILLS; i++) {
-		char token[16];
+		char token[32];
 		snprintf(content, sizeof(content), "a: %d\n", i);
 		const struct fx_test_file change[] = {{"app/a.yaml", content}, {NULL, NULL}};
 		ck_assert_ok(fx_test_git_commit(&git, "app", "main", "change", change, last, &err), &err);
