@@ -70,7 +70,8 @@ static bool substitution_is_disabled(const struct fx_node *resource)
 
 static int substitute(struct builder *b, struct fx_node **resource)
 {
-	static const struct fx_yaml_read options = {.values = true};
+	/* YAML 1.1: an unquoted `yes` is a boolean. */
+	static const struct fx_yaml_read options = {.dialect = FX_YAML_V2, .values = true};
 	fx_cleanup(fx_auto_buf) struct fx_buf before = FX_BUF_INIT;
 	fx_cleanup(fx_auto_buf) struct fx_buf after = FX_BUF_INIT_MAX(FX_ENVSUBST_OUT_MAX);
 	int rc = fx_yaml_write(*resource, &before, b->err);

@@ -98,8 +98,8 @@ struct fx_ks_run {
 	struct fx_kube *kube; /* who applies */
 	struct fx_ks_artifact artifact;
 	int64_t timeout_ns;
-	bool settled; /* the status said all when the pass began */
-	bool shown;   /* and has been written since */
+	bool settled;          /* the status said all when the pass began */
+	bool shown;            /* and has been written since */
 	struct fx_buf changes; /* lines of what was created or configured */
 };
 
