@@ -165,6 +165,8 @@ int fx_manager_init(
 {
 	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
 	signal(SIGPIPE, SIG_IGN);
+	/* A file beyond the limit is an error of that write, not the end of the process. */
+	signal(SIGXFSZ, SIG_IGN);
 	*manager = (struct fx_manager){
 	        .component = options->component,
 	        .options = options->options,

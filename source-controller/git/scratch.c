@@ -18,6 +18,9 @@ struct fx_git_scratch {
 static int fail_git(struct fx_error *err, enum fx_error_code code, const char *what)
 {
 	const git_error *e = git_error_last();
+	/* The disk's fault, not the pack's. */
+	if (e && e->klass == GIT_ERROR_OS)
+		return fx_fail(err, FX_E_IO, "cannot write the pack: %s", e->message);
 	return fx_fail(err, code, "%s: %s", what, e && e->message ? e->message : "unknown error");
 }
 
