@@ -14,8 +14,8 @@
  *
  *   deleted: finalize -> [WAIT_GONE] -> finalizer removed
  *
- * Every pass ends in one status write at most two writes apart from those that a user could see
- * in between; a pass in which nothing has changed writes nothing.
+ * A run writes the status once at its end, once when it begins to wait for health, and before a phase
+ * that begins late enough for somebody to be watching; one that changes nothing writes nothing.
  */
 #ifndef KUSTOMIZE_CONTROLLER_RECONCILER_H
 #define KUSTOMIZE_CONTROLLER_RECONCILER_H
