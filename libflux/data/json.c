@@ -205,20 +205,244 @@ int fx_node_to_values(
 
 /* ---- reading ---- */
 
+struct reader {
+	struct fx_arena *arena;
+	const char *at, *end, *start;
+	struct fx_error *err;
+};
+
+static int read_error(struct reader *r)
+{
+	return fx_fail(r->err, FX_E_PARSE, "json: invalid text at offset %zu", (size_t)(r->at - r->start));
+}
+
+static void skip_space(struct reader *r)
+{
+	while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r'))
+		r->at++;
+}
+
+static bool take(struct reader *r, const char *token)
+{
+	size_t n = strlen(token);
+	if ((size_t)(r->end - r->at) < n || memcmp(r->at, token, n) != 0)
+		return false;
+	r->at += n;
+	return true;
+}
+
+static bool read_hex(struct reader *r, unsigned *out)
+{
+	unsigned v = 0;
+	if (r->end - r->at < 4)
+		return false;
+	for (int i = 0; i < 4; i++) {
+		char c = *r->at++;
+		unsigned d = c >= '0' && c <= '9'                 ? (unsigned)(c - '0')
+		             : (c | 32) >= 'a' && (c | 32) <= 'f' ? (unsigned)((c | 32) - 'a' + 10)
+		                                                  : 16;
+		if (d > 15)
+			return false;
+		v = v << 4 | d;
+	}
+	*out = v;
+	return true;
+}
+
+static size_t put_utf8(unsigned c, char *out)
+{
+	if (c < 0x80) {
+		out[0] = (char)c;
+		return 1;
+	}
+	size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	for (size_t i = n; --i > 0; c >>= 6)
+		out[i] = (char)(0x80 | (c & 0x3f));
+	out[0] = (char)((n == 2 ? 0xc0u : n == 3 ? 0xe0u : 0xf0u) | c);
+	return n;
+}
+
+/* Half a surrogate pair becomes U+FFFD, as in Go. */
+static bool read_unicode(struct reader *r, unsigned *out)
+{
+	unsigned high, low;
+	if (!read_hex(r, &high))
+		return false;
+	*out = high;
+	if (high < 0xd800 || high > 0xdfff)
+		return true;
+	const char *back = r->at;
+	*out = 0xfffd;
+	if (high > 0xdbff || !take(r, "\\u"))
+		return true;
+	if (!read_hex(r, &low))
+		return false;
+	if (low >= 0xdc00 && low <= 0xdfff)
+		*out = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+	else
+		r->at = back;
+	return true;
+}
+
+static int read_string(struct reader *r, struct fx_node **out)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	const char *close = r->at + 1;
+	while (close < r->end && *close != '"')
+		close += *close == '\\' ? 2 : 1;
+	if (close >= r->end)
+		return read_error(r);
+	char *text = fx_arena_alloc(r->arena, (size_t)(close - r->at) + 1);
+	if (!text)
+		return fx_fail_nomem(r->err);
+	size_t n = 0;
+	for (r->at++; r->at < close;) {
+		char c = *r->at++;
+		if ((unsigned char)c < 0x20)
+			return read_error(r);
+		if (c != '\\') {
+			text[n++] = c;
+			continue;
+		}
+		unsigned u;
+		const char *known = strchr(from, *r->at);
+		if (*r->at == 'u') {
+			r->at++;
+			if (!read_unicode(r, &u))
+				return read_error(r);
+			n += put_utf8(u, text + n);
+		} else if (*r->at && known) {
+			text[n++] = to[known - from];
+			r->at++;
+		} else {
+			return read_error(r);
+		}
+	}
+	r->at = close + 1;
+	text[n] = '\0';
+	if (!fx_utf8_valid(text, n))
+		return read_error(r);
+	*out = fx_node_new_scalar_len(r->arena, FX_TAG_STR, text, n);
+	return *out ? 0 : fx_fail_nomem(r->err);
+}
+
+static bool take_digits(struct reader *r)
+{
+	const char *start = r->at;
+	while (r->at < r->end && *r->at >= '0' && *r->at <= '9')
+		r->at++;
+	return r->at > start;
+}
+
+static int read_number(struct reader *r, struct fx_node **out)
+{
+	const char *start = r->at;
+	enum fx_tag tag = FX_TAG_INT;
+	take(r, "-");
+	if (!take(r, "0") && !take_digits(r))
+		return read_error(r);
+	if (take(r, ".")) {
+		tag = FX_TAG_FLOAT;
+		if (!take_digits(r))
+			return read_error(r);
+	}
+	if (take(r, "e") || take(r, "E")) {
+		tag = FX_TAG_FLOAT;
+		if (!take(r, "+"))
+			take(r, "-");
+		if (!take_digits(r))
+			return read_error(r);
+	}
+	size_t len = (size_t)(r->at - start);
+	char *text = fx_arena_strndup(r->arena, start, len);
+	/* Integers beyond 64 bits are floats in Go's YAML. */
+	if (text && tag == FX_TAG_INT)
+		tag = fx_scalar_tag(FX_YAML_V3, text, len);
+	*out = text ? fx_node_new_scalar_len(r->arena, tag, text, len) : NULL;
+	return *out ? 0 : fx_fail_nomem(r->err);
+}
+
+static int read_value(struct reader *r, int depth, struct fx_node **out);
+
+static int read_members(struct reader *r, int depth, struct fx_node *in, const char *close)
+{
+	skip_space(r);
+	if (take(r, close))
+		return 0;
+	for (;;) {
+		struct fx_node *key = NULL, *value;
+		skip_space(r);
+		if (in->kind == FX_NODE_MAP) {
+			if (r->at >= r->end || *r->at != '"')
+				return read_error(r);
+			if (read_string(r, &key) < 0)
+				return -1;
+			skip_space(r);
+			if (!take(r, ":"))
+				return read_error(r);
+		}
+		if (read_value(r, depth + 1, &value) < 0)
+			return -1;
+		/* Of equal keys the last one counts. */
+		struct fx_pair *have = key ? fx_node_pair(in, key->text, key->len) : NULL;
+		if (have)
+			have->value = value;
+		else if (!(key ? fx_node_add_pair(r->arena, in, key, value)
+		               : fx_node_append(r->arena, in, value)))
+			return fx_fail_nomem(r->err);
+		skip_space(r);
+		if (take(r, close))
+			return 0;
+		if (!take(r, ","))
+			return read_error(r);
+	}
+}
+
+static int read_value(struct reader *r, int depth, struct fx_node **out)
+{
+	static const struct {
+		const char *word;
+		enum fx_tag tag;
+	} words[] = {{"true", FX_TAG_BOOL}, {"false", FX_TAG_BOOL}, {"null", FX_TAG_NULL}};
+	if (depth > FX_YAML_MAX_DEPTH)
+		return fx_fail(r->err, FX_E_LIMIT, "json: nested deeper than %d levels", FX_YAML_MAX_DEPTH);
+	skip_space(r);
+	if (r->at >= r->end)
+		return read_error(r);
+	if (*r->at == '"')
+		return read_string(r, out);
+	if (*r->at == '{' || *r->at == '[') {
+		bool map = *r->at++ == '{';
+		*out = map ? fx_node_new_map(r->arena) : fx_node_new_seq(r->arena);
+		return *out ? read_members(r, depth, *out, map ? "}" : "]") : fx_fail_nomem(r->err);
+	}
+	for (size_t i = 0; i < FX_COUNT(words); i++) {
+		if (!take(r, words[i].word))
+			continue;
+		*out = fx_node_new_scalar(r->arena, words[i].tag, words[i].word);
+		return *out ? 0 : fx_fail_nomem(r->err);
+	}
+	return read_number(r, out);
+}
+
 int fx_json_read(
         struct fx_arena *arena, const char *text, size_t len, struct fx_node **out, struct fx_error *err)
 {
-	json_error_t why;
-	json_t *value =
-	        json_loadb(text, len, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL * 0 | JSON_ALLOW_NUL, &why);
-	if (!value)
-		return fx_fail(err, FX_E_PARSE, "json: line %d: %s", why.line, why.text);
-	struct fx_node *n = fx_node_from_json(arena, value);
-	json_decref(value);
-	if (!n)
-		return fx_fail_nomem(err);
-	*out = n;
-	return 0;
+	fx_auto(error) struct fx_error why = FX_ERROR_INIT;
+	struct reader r = {.arena = arena, .at = text, .start = text, .end = text + len, .err = &why};
+	struct fx_node *n = NULL;
+	int rc = read_value(&r, 0, &n);
+	skip_space(&r);
+	if (rc == 0 && r.at != r.end)
+		rc = read_error(&r);
+	if (rc == 0) {
+		*out = n;
+		return 0;
+	}
+	rc = -(int)why.code;
+	if (err)
+		fx_error_move(err, &why);
+	return rc;
 }
 
 /* ---- jansson ---- */

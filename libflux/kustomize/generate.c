@@ -328,7 +328,8 @@ void fx_transform_hash(struct fx_build *b, struct fx_resmap *m)
 			continue;
 		const char *in = hash_input(b, r);
 		unsigned char sum[SHA256_DIGEST_LENGTH];
-		SHA256((const unsigned char *)in, strlen(in), sum);
+		if (!SHA256((const unsigned char *)in, strlen(in), sum))
+			fx_throw_code(b, FX_E_NOMEM, "out of memory");
 		char suffix[11];
 		for (int k = 0; k < 10; k++) {
 			/* Digits and vowels that could make words or look like numbers are replaced. */
