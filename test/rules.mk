@@ -45,3 +45,16 @@ conformance: all ## compare the engines with recorded outputs of the reference t
 .PHONY: compare-builds
 compare-builds: $(BUILD)/bin/kustomize-controller ## real kustomize and ours on every kustomization below TREES=DIR
 	@test/ci/compare-builds.sh $(BUILD) $(TREES)
+
+# Clang's libFuzzer on the engine, FUZZ_SECONDS for each of the five targets.
+FUZZ_SECONDS ?= 600
+FUZZ_SRC := test/fuzz/fuzz_engine.c $(wildcard libflux/core/*.c libflux/kustomize/*.c) \
+	$(addprefix libflux/data/,node.c scalar.c yaml_read.c yaml_comments.c yaml_text.c yaml_write.c yaml_node.c values.c json.c \
+	schema.c merge.c jsonpatch.c)
+.PHONY: fuzz
+fuzz: ## run the libFuzzer targets (FUZZ_SECONDS=600 each)
+	@mkdir -p $(BUILD)/fuzz
+	@for t in 1 2 3 4 5; do mkdir -p $(BUILD)/fuzz/corpus$$t && \
+	clang $(CPPFLAGS) $(PKG_CFLAGS) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -DFX_FUZZ=$$t $(FUZZ_SRC) \
+		-o $(BUILD)/fuzz/target$$t $(LDLIBS) && \
+	$(BUILD)/fuzz/target$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 $(BUILD)/fuzz/corpus$$t || exit 1; done
