@@ -116,7 +116,13 @@ static void note_applied(struct apply *a, const struct item *it, const json_t *l
 	if (fx_live_get(run->ks->live, &it->resource, it->ref.namespace, it->ref.name, &now) == 1)
 		fresh->dirty =
 		        now.version > fresh->version && (now.fields != fresh->fields || now.needs_cleanup);
+	else
+		fresh->dirty = live && !fresh->skipped && !fresh->current_on_absence &&
+		               fx_manifest_label(live, FX_KS_OWNER_NAME) &&
+		               fx_live_is_gone(run->ks->live, &it->resource, it->ref.namespace, it->ref.name,
+		                       fresh->version);
 	pthread_mutex_lock(&run->ks->states.lock);
+	run->state->wake = run->state->wake || fresh->dirty;
 	bool kept = fx_map_set(&run->state->applied, it->id, fresh);
 	pthread_mutex_unlock(&run->ks->states.lock);
 	if (!kept)
@@ -142,7 +148,8 @@ static bool is_untouched(struct fx_ks_run *run, const struct fx_resource *resour
 		return now.version <= applied->version ||
 		       (now.fields == applied->fields && !now.needs_cleanup);
 	case 0:
-		return fx_now_ms() - applied->applied_ms < UNSEEN_MS;
+		return fx_now_ms() - applied->applied_ms < UNSEEN_MS &&
+		       !fx_live_is_gone(run->ks->live, resource, ref->namespace, ref->name, applied->version);
 	default:
 		return false;
 	}

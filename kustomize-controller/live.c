@@ -89,6 +89,13 @@ static void on_change(void *arg, const struct fx_reflector_event *event)
 	w->live->options.on_event(w->live->options.arg, &e);
 }
 
+static void on_synced(void *arg)
+{
+	struct watch *w = arg;
+	if (w->live->options.on_synced)
+		w->live->options.on_synced(w->live->options.arg, &w->resource);
+}
+
 static void on_error(void *arg, const struct fx_error *err)
 {
 	struct watch *w = arg;
@@ -150,6 +157,7 @@ static struct watch *new_watch(struct fx_live *live, const struct fx_resource *r
 	        .metadata_only = w->trivial,
 	        .pack = pack,
 	        .on_change = on_change,
+	        .on_synced = on_synced,
 	        .on_error = on_error,
 	        .arg = w};
 	if (fx_reflector_new(&options, &w->reflector, NULL) == 0)
@@ -201,6 +209,16 @@ int fx_live_get(struct fx_live *live, const struct fx_resource *resource, const 
 		return -1;
 	const char *ns = resource->namespaced ? namespace_ : "";
 	return fx_reflector_read(w->reflector, ns, name, copy_live, out) ? 1 : 0;
+}
+
+bool fx_live_is_gone(struct fx_live *live, const struct fx_resource *resource, const char *namespace_,
+        const char *name, uint64_t version)
+{
+	struct fx_live_record ignored;
+	struct watch *w = find_watch(live, resource, false);
+	/* The version before the look: an image gets no older in between. */
+	return w && version && fx_reflector_version(w->reflector) >= version &&
+	       fx_live_get(live, resource, namespace_, name, &ignored) == 0;
 }
 
 struct manager_text {

@@ -41,6 +41,8 @@ struct fx_live_options {
 	struct fx_kube *kube;
 	struct fx_overrides overrides; /* borrowed for life */
 	void (*on_event)(void *arg, const struct fx_live_event *event);
+	/* [loop] The first image of a resource is complete: what it lacks is not there. May be NULL. */
+	void (*on_synced)(void *arg, const struct fx_resource *resource);
 	void *arg;
 };
 
@@ -54,6 +56,11 @@ bool fx_live_watch(struct fx_live *live, const struct fx_resource *resource);
 /* The record of an object: 1 found, 0 not in a complete image, -1 not known (no complete image). */
 int fx_live_get(struct fx_live *live, const struct fx_resource *resource, const char *namespace_,
         const char *name, struct fx_live_record *out);
+
+/* True when an object that was last written at this version and that carries an owner label has been deleted
+ * since: the image has come further and does not have it. */
+bool fx_live_is_gone(struct fx_live *live, const struct fx_resource *resource, const char *namespace_,
+        const char *name, uint64_t version);
 
 /* Who last wrote an object besides us: copied to out, "" when unknown. */
 void fx_live_manager(struct fx_live *live, const struct fx_resource *resource, const char *namespace_,

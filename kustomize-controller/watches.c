@@ -1,4 +1,5 @@
 #include "watches.h"
+#include "inventory.h"
 #include "source.h"
 
 #include "core/clock.h"
@@ -183,6 +184,51 @@ static bool tells_health(const struct fx_live_event *event)
 	return event->status_changed || (event->now && event->now->status == FX_KSTATUS_CURRENT);
 }
 
+/* Under the lock. */
+static void put_right(struct fx_ks *ks, const char *owner, struct fx_ks_state *state, struct fx_applied *a)
+{
+	bool first = !a->dirty;
+	a->dirty = true;
+	if (state->running)
+		state->wake = true;
+	else if (first)
+		enqueue_key(ks, owner, FX_PRIORITY_NORMAL, fx_applied_pause_ms(a, fx_now_ms()));
+}
+
+static bool is_missing(
+        struct fx_ks *ks, const struct fx_resource *resource, const char *id, const struct fx_applied *a)
+{
+	fx_cleanup(fx_auto_entry_parts) struct fx_entry_parts parts = {0};
+	char none[] = "";
+	struct fx_entry entry = {.id = (char *)id, .version = none};
+	return !a->skipped && !a->dirty && !a->current_on_absence &&
+	       fx_entry_parse(&entry, &parts, NULL) == 0 &&
+	       fx_ref_is(&parts.ref, resource->group, resource->kind) &&
+	       fx_live_is_gone(ks->live, resource, parts.ref.namespace, parts.ref.name, a->version);
+}
+
+/* A watch may begin long after the first object was applied, when the server is not ready for it: what was
+ * deleted before has no event. */
+static void on_live_synced(void *arg, const struct fx_resource *resource)
+{
+	struct fx_ks *ks = arg;
+	pthread_mutex_lock(&ks->states.lock);
+	for (struct fx_map_slot *s = NULL; (s = fx_map_next(&ks->states.states, s));) {
+		struct fx_ks_state *state = s->value;
+		const struct fx_ks_facts *facts = fx_map_get(&ks->states.facts, s->key);
+		for (struct fx_map_slot *one = NULL; (one = fx_map_next(&state->applied, one));) {
+			struct fx_applied *a = one->value;
+			if (!is_missing(ks, resource, one->key, a))
+				continue;
+			if (facts && facts->suspended)
+				a->dirty = true;
+			else
+				put_right(ks, s->key, state, a);
+		}
+	}
+	pthread_mutex_unlock(&ks->states.lock);
+}
+
 static void on_live(void *arg, const struct fx_live_event *event)
 {
 	struct fx_ks *ks = arg;
@@ -198,13 +244,7 @@ static void on_live(void *arg, const struct fx_live_event *event)
 		return;
 	}
 	if (is_drift(event, a)) {
-		bool first = !a->dirty;
-		a->dirty = true;
-		if (state->running)
-			state->wake = true;
-		else if (first)
-			enqueue_key(
-			        ks, event->owner, FX_PRIORITY_NORMAL, fx_applied_pause_ms(a, fx_now_ms()));
+		put_right(ks, event->owner, state, a);
 	} else if (tells_health(event) || state->wait == FX_KS_WAIT_STAGE) {
 		if (state->running)
 			state->wake = state->wake || state->wait == FX_KS_WAIT_HEALTH;
@@ -257,6 +297,7 @@ int fx_ks_watches_start(struct fx_ks *ks, struct fx_error *err)
 	        .kube = ks->manager->kube,
 	        .overrides = ks->overrides,
 	        .on_event = on_live,
+	        .on_synced = on_live_synced,
 	        .arg = ks};
 	int rc = fx_live_new(&options, &ks->live, err);
 	for (int i = 0; rc == 0 && i < FX_KS_SOURCES; i++)

@@ -4,6 +4,7 @@
 #include "kube/object.h"
 #include "net/loop.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -70,6 +71,11 @@ static void expire(struct fx_reflector *r)
 	r->list_fresh = true;
 }
 
+static void note_version(struct fx_reflector *r)
+{
+	atomic_store(&r->version, r->resource_version ? strtoull(r->resource_version, NULL, 10) : 0);
+}
+
 static int on_list_part(void *arg, const char *key, const char *text, size_t len, struct fx_error *err)
 {
 	struct fx_reflector *r = arg;
@@ -116,6 +122,7 @@ static int on_watch_line(void *arg, const char *key, const char *text, size_t le
 		return fx_fail_nomem(err);
 	/* Only after the object is in: what comes next resumes behind it. */
 	set_text(&r->resource_version, fx_object_resource_version(object));
+	note_version(r);
 	r->watch_progress = true;
 	r->backoff_ms = FX_REFLECTOR_BACKOFF_MIN_MS;
 	return 0;
@@ -180,6 +187,7 @@ static void list_done(struct fx_reflector *r, struct fx_error *err, int rc)
 	fx_reflector_sweep(r);
 	forget(&r->resource_version);
 	r->resource_version = fx_take(r->list_version);
+	note_version(r);
 	r->list_fresh = false;
 	r->backoff_ms = FX_REFLECTOR_BACKOFF_MIN_MS;
 	fx_reflector_set_synced(r);

@@ -77,6 +77,9 @@ void fx_reflector_kick(struct fx_reflector *reflector);
 
 /* [any] */
 bool fx_reflector_is_synced(const struct fx_reflector *reflector);
+/* [any] The resourceVersion, as a number, that the image has come to: what was written to this resource up to
+ * it is in the image. 0 before the first complete list. */
+uint64_t fx_reflector_version(const struct fx_reflector *reflector);
 /* [worker] Until the first complete list. The last failure is in the error: FX_E_TIMEOUT or
  * FX_E_CANCELED `... not synced: <last error>`. */
 int fx_reflector_wait_synced(

@@ -179,6 +179,11 @@ bool fx_reflector_is_synced(const struct fx_reflector *reflector)
 	return atomic_load(&reflector->synced);
 }
 
+uint64_t fx_reflector_version(const struct fx_reflector *reflector)
+{
+	return atomic_load(&reflector->version);
+}
+
 struct waiter {
 	struct fx_cancel_hook hook; /* first */
 	struct fx_reflector *reflector;

@@ -33,7 +33,8 @@ struct fx_reflector {
 	pthread_cond_t changed; /* synced, or a waiter is to look again */
 	struct fx_map records;  /* "ns/name" to struct fx_reflector_record */
 	atomic_bool synced;
-	char *last_error; /* of the last failure before the sync */
+	_Atomic uint64_t version; /* resource_version as a number, once the image is at it */
+	char *last_error;         /* of the last failure before the sync */
 
 	/* The loop thread's. */
 	enum fx_reflector_state state;
