@@ -214,6 +214,7 @@ int fx_builder_build(const struct fx_build_input *in, struct fx_build_output *ou
 	if (!in->remote)
 		built.trace = fx_trace_take(&fs, &built.trace_len);
 	*out = built;
+	/* Moved out: the scope has nothing left to release. NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores) */
 	built = (struct fx_build_output)FX_BUILD_OUTPUT_INIT;
 	return 0;
 }

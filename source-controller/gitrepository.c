@@ -445,7 +445,7 @@ static enum fx_step store_artifact(struct fx_source *source)
 	}
 	char *path = fx_source_path(source, fx_arena_printf(source->arena, "%s.tar.gz", w->checkout.hash));
 	struct fx_digest digest;
-	uint64_t size;
+	uint64_t size = 0;
 	if (!path || write_archive(source, content, path, &digest, &size, &err) < 0) {
 		fx_error_wrap(&err, "unable to archive artifact to storage");
 		return fx_source_fail_with(

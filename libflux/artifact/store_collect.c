@@ -156,7 +156,8 @@ int fx_store_collect(struct fx_store *store, const char *current, size_t *out_co
 	int rc = walk(&c, fd, dir, 0, err);
 	if (rc != 0)
 		return rc;
-	qsort(c.files.items, c.files.len, sizeof(struct candidate), older_first);
+	if (c.files.len)
+		qsort(c.files.items, c.files.len, sizeof(struct candidate), older_first);
 	mark(&c, current, fx_store_options_of(store));
 	return sweep(store, &c, out_count, err);
 }

@@ -138,6 +138,7 @@ static int put_header(
 	put_octal(block + 124, 12, size <= USTAR_SIZE_MAX ? size : 0);
 	put_octal(block + 136, 12, 0);
 	block[156] = (unsigned char)type;
+	/* Magic and version: bytes, not a text. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
 	memcpy(block + 257, "ustar\00000", 8);
 	put_octal(block + 329, 8, 0);
 	put_octal(block + 337, 8, 0);

@@ -359,6 +359,7 @@ static struct fx_node *find_element(const struct fx_node *list, const struct que
 {
 	for (uint32_t i = 0; list && i < list->len; i++) {
 		struct fx_node *item = list->items[i];
+		/* A query has one key at least. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 		if (*q->keys[0] && item->kind != FX_NODE_MAP)
 			continue;
 		bool all = true;
@@ -373,6 +374,7 @@ static struct fx_node *find_element(const struct fx_node *list, const struct que
 /* kyaml's ElementSetter: replaces the elements that match by element, or removes them when it is NULL. */
 static int set_element(struct merger *m, struct fx_node *list, struct fx_node *element, const struct query *q)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	bool maps = *q->keys[0] && q->n_values > 0 && *q->values[0];
 	bool found_any = false;
 	uint32_t n = 0;

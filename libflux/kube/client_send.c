@@ -57,7 +57,7 @@ static int read_error_body(struct exchange *x, struct fx_error *err)
 static int send_once(struct exchange *x, int *status, int *retry_after_ms, char **token, struct fx_error *err)
 {
 	struct fx_http_client *http = x->kube->shared->options.http;
-	struct fx_kube_prepared prepared;
+	struct fx_kube_prepared prepared = {0};
 	*status = *retry_after_ms = 0;
 	int rc = fx_limiter_wait(&x->kube->shared->limiter, x->cancel, err);
 	if (rc == 0)
@@ -171,7 +171,7 @@ int fx_kube_do(struct fx_kube *kube, const struct fx_kube_request *request, stru
 {
 	fx_auto(http_response) struct fx_http_response *response = NULL;
 	int rc = fx_kube_do_text(kube, request, cancel, status, &response, err);
-	if (rc < 0 || !out)
+	if (rc < 0 || !out || !response)
 		return rc;
 	if (response->body_len == 0) {
 		*out = json_null();

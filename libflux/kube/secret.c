@@ -278,7 +278,7 @@ int fx_secret_proxy(
 {
 	fx_autofree char *address = NULL;
 	int rc = fx_secret_value(secret, "address", &address, NULL, err);
-	if (rc < 0)
+	if (rc < 0 || !address)
 		return rc;
 	if (strlen(address) > FX_SECRET_PROXY_ADDRESS_MAX)
 		return fail_of(secret, "secret", err, FX_E_INVALID,

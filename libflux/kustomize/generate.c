@@ -277,7 +277,8 @@ struct fx_res *fx_generate(struct fx_build *b, const struct fx_root *root, const
 		fx_set(b, r->node, "type", fx_scalar(b, FX_TAG_STR, *type ? type : "Opaque"));
 		data_map(b, r, "data");
 	}
-	qsort(pairs.items, pairs.len, sizeof(*pairs.items), compare_kvs);
+	if (pairs.len)
+		qsort(pairs.items, pairs.len, sizeof(*pairs.items), compare_kvs);
 	for (size_t i = 0; i < pairs.len; i++)
 		add_data(b, r, &pairs.items[i], secret);
 	add_options_map(b, r, own, global, "labels");

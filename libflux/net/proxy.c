@@ -92,8 +92,9 @@ static char *split_port(char *entry, int *out_port)
 {
 	*out_port = 0;
 	char *colon = strrchr(entry, ':');
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): entry is a text up to its NUL */
 	bool bracketed = entry[0] == '[';
-	if (colon && (bracketed ? colon[-1] == ']' : strchr(entry, ':') == colon)) {
+	if (colon && colon > entry && (bracketed ? colon[-1] == ']' : strchr(entry, ':') == colon)) {
 		*out_port = atoi(colon + 1);
 		*colon = '\0';
 	}
