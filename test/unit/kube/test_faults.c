@@ -29,7 +29,10 @@ static pthread_cond_t asked = PTHREAD_COND_INITIALIZER;
 static struct fx_buf log_text = FX_BUF_INIT;
 static int log_count;
 static void (*answer)(struct fx_server_request *request, int number);
+/* Under the lock: a client's last request may arrive while the test is taken down. */
+static pthread_mutex_t watch_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct fx_server_stream *open_watch;
+static bool ending;
 
 static void handle(void *arg, struct fx_server_request *request)
 {
@@ -98,8 +101,11 @@ static void teardown(void)
 	fx_cancel_unref(cancel);
 	fx_kube_unref(kube);
 	fx_http_client_free(http);
+	pthread_mutex_lock(&watch_lock);
+	ending = true;
 	if (open_watch)
 		fx_server_stream_close(open_watch);
+	pthread_mutex_unlock(&watch_lock);
 	fx_server_free(server, 0);
 	fx_loop_free(loop);
 	fx_buf_release(&log_text);
@@ -262,7 +268,12 @@ static void answer_gone_watch(struct fx_server_request *request, int number)
 		        "\"too old\"}}\n");
 	} else if (is_watch) {
 		/* Nothing for ever: the client hangs up. */
-		open_watch = fx_server_reply_stream(request, 200, "application/json", 4096);
+		pthread_mutex_lock(&watch_lock);
+		if (ending || open_watch)
+			reply(request, 503, "{}");
+		else
+			open_watch = fx_server_reply_stream(request, 200, "application/json", 4096);
+		pthread_mutex_unlock(&watch_lock);
 	} else if (lists++ == 0) {
 		reply(request, 200,
 		        "{\"items\":[{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\"},\"v\":\"1\"},{"
