@@ -483,20 +483,21 @@ static int wait_stage(struct apply *a, size_t first, struct fx_error *err)
 	if (s->wait != FX_KS_WAIT_STAGE) {
 		s->wait_started_ns = fx_now_ns();
 		s->wait_deadline_ns = s->wait_started_ns + FX_APPLY_STAGE_TIMEOUT_S * 1000000000LL;
+		/* Events from now on must wake it. */
+		fx_ks_state_set_wait(&a->run->ks->states, s, FX_KS_WAIT_STAGE);
 	}
 	enum fx_health_result result =
 	        fx_health_check(a->run, &set, s->wait_started_ns, s->wait_deadline_ns, err);
 	fx_inventory_release(&set.entries);
 	switch (result) {
 	case FX_HEALTH_OK:
-		s->wait = FX_KS_IDLE;
+		fx_ks_state_set_wait(&a->run->ks->states, s, FX_KS_IDLE);
 		return 0;
 	case FX_HEALTH_WAIT:
-		s->wait = FX_KS_WAIT_STAGE;
 		a->run->result->requeue_after_ms = set.next_ms;
 		return 1;
 	default:
-		s->wait = FX_KS_IDLE;
+		fx_ks_state_set_wait(&a->run->ks->states, s, FX_KS_IDLE);
 		return -(int)FX_E_TIMEOUT;
 	}
 }

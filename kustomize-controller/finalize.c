@@ -123,8 +123,8 @@ static int delete_objects(struct fx_ks_run *run, const struct fx_inventory *inve
 		event(run, FX_KS_INFO, fx_buf_str(&pruned.lines));
 	if (!waits_for_termination(run))
 		return 0;
-	s->wait = FX_KS_WAIT_GONE;
 	s->wait_deadline_ns = fx_now_ns() + run->timeout_ns;
+	fx_ks_state_set_wait(&run->ks->states, s, FX_KS_WAIT_GONE);
 	return wait_gone(run, &pruned.deleted);
 }
 
@@ -148,6 +148,6 @@ int fx_ks_finalize(struct fx_ks_run *run, struct fx_error *err)
 				return rc < 0 ? rc : 0;
 		}
 	}
-	run->state->wait = FX_KS_IDLE;
+	fx_ks_state_set_wait(&run->ks->states, run->state, FX_KS_IDLE);
 	return fx_reconcile_remove_finalizer(run->reconcile, FX_FINALIZER, err);
 }

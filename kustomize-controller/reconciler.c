@@ -32,9 +32,7 @@ static void work_release(struct work *w)
 
 static void set_wait(struct fx_ks_run *run, enum fx_ks_wait wait)
 {
-	pthread_mutex_lock(&run->ks->states.lock);
-	run->state->wait = wait;
-	pthread_mutex_unlock(&run->ks->states.lock);
+	fx_ks_state_set_wait(&run->ks->states, run->state, wait);
 }
 
 static const char *requested_at(const struct fx_ks_run *run)

@@ -87,6 +87,13 @@ bool fx_ks_state_end(struct fx_ks_states *states, struct fx_ks_state *state)
 	return again;
 }
 
+void fx_ks_state_set_wait(struct fx_ks_states *states, struct fx_ks_state *state, enum fx_ks_wait wait)
+{
+	pthread_mutex_lock(&states->lock);
+	state->wait = wait;
+	pthread_mutex_unlock(&states->lock);
+}
+
 void fx_ks_states_forget(struct fx_ks_states *states, const char *key)
 {
 	pthread_mutex_lock(&states->lock);

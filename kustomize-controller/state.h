@@ -3,8 +3,9 @@
  * about it (facts), what it has applied, what it waits for, what its last build looked at. All
  * of it can be lost: a run finds the same place again from the cluster.
  *
- * Thread safe: one lock for the table; a state handed to a run is changed by that run, and by the
- * loop (events of applied objects) under the lock.
+ * Thread safe: one lock for the table. The state that a run has is the run's own, but for what the
+ * loop shares with it, which is used under the lock: running, wake, gone, cancel_by, applied, and
+ * wait (see fx_ks_state_set_wait()).
  */
 #ifndef KUSTOMIZE_CONTROLLER_STATE_H
 #define KUSTOMIZE_CONTROLLER_STATE_H
@@ -102,10 +103,14 @@ struct fx_ks_state *fx_ks_state_begin(struct fx_ks_states *states, const char *k
 /* Ends the run; true when an event came meanwhile that asks for another one. */
 bool fx_ks_state_end(struct fx_ks_states *states, struct fx_ks_state *state);
 
+/* What the run waits for from now on. Only the run that has the state changes it, so that it may read
+ * it without the lock; the loop reads it under the lock. */
+void fx_ks_state_set_wait(struct fx_ks_states *states, struct fx_ks_state *state, enum fx_ks_wait wait);
+
 /* Takes the state and the facts out of the table. */
 void fx_ks_states_forget(struct fx_ks_states *states, const char *key);
 
-/* Sets the waiting position, texts are copied; FX_KS_IDLE clears it. */
+/* Replaces an owned text by a copy of text, or by NULL. */
 void fx_ks_state_set_text(char **slot, const char *text);
 
 /* Facts of an object; "ns/name" is its key. */

@@ -247,7 +247,8 @@ static void on_live(void *arg, const struct fx_live_event *event)
 		put_right(ks, event->owner, state, a);
 	} else if (tells_health(event) || state->wait == FX_KS_WAIT_STAGE) {
 		if (state->running)
-			state->wake = state->wake || state->wait == FX_KS_WAIT_HEALTH;
+			state->wake = state->wake || state->wait == FX_KS_WAIT_HEALTH ||
+			              state->wait == FX_KS_WAIT_STAGE;
 		else if (state->wait == FX_KS_WAIT_HEALTH || state->wait == FX_KS_WAIT_STAGE)
 			enqueue_key(ks, event->owner, FX_PRIORITY_WAITED, 0);
 	}
