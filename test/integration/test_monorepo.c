@@ -64,9 +64,24 @@ static void push(const char *subject, const struct fx_test_file *files)
 		expect_ready(&parts[i], head, ALL_READY_MS);
 }
 
+/* As a real server does while the storage of a new kind comes up: the first list of Gadgets is put off, and
+ * comes only after some of them were applied, and one was deleted (delete_by_hand_is_reverted). */
+static void put_off_first_list(void)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	if (env.real)
+		return;
+	ck_assert_ok(fx_test_apiserver_request(&env.embedded, "POST", "/_faults",
+	                     "{\"type\":\"429\",\"retryAfter\":1,\"verb\":\"list\",\"count\":1,"
+	                     "\"path\":\"/apis/example.com/v1/gadgets\"}",
+	                     NULL, &err),
+	        &err);
+}
+
 START_TEST(everything_gets_ready)
 {
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	put_off_first_list();
 	ck_assert_ok(fx_test_git_create(&env.git, "fleet", &err), &err);
 	ck_assert_ok(fx_test_git_import(&env.git, "fleet", "main", "first", TREE, head, &err), &err);
 	ck_assert_ok(fx_test_env_apply(&env, &err,
