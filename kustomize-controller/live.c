@@ -61,7 +61,8 @@ static void *pack(void *arg, const json_t *object)
 	if (w->trivial)
 		r->live.status = fx_object_is_deleting(object) ? FX_KSTATUS_TERMINATING : FX_KSTATUS_CURRENT;
 	else
-		r->live.status = fx_kstatus_of(object, fx_wall_ns(), NULL);
+		r->live.status = fx_kstatus_of_kind(w->resource.group, strlen(w->resource.group),
+		        w->resource.kind, object, fx_wall_ns(), NULL);
 	return r;
 }
 

@@ -277,6 +277,14 @@ static bool generic_status(const struct view *v, enum fx_kstatus *out)
 
 enum fx_kstatus fx_kstatus_of(const json_t *object, int64_t wall_ns, struct fx_error *err)
 {
+	const char *api = text_at(object, "apiVersion"), *slash = strrchr(api, '/');
+	return fx_kstatus_of_kind(
+	        api, slash ? (size_t)(slash - api) : 0, text_at(object, "kind"), object, wall_ns, err);
+}
+
+enum fx_kstatus fx_kstatus_of_kind(const char *group, size_t group_len, const char *kind,
+        const json_t *object, int64_t wall_ns, struct fx_error *err)
+{
 	const json_t *status = json_object_get(object, "status");
 	struct view v = {.object = object,
 	        .spec = json_object_get(object, "spec"),
@@ -284,8 +292,7 @@ enum fx_kstatus fx_kstatus_of(const json_t *object, int64_t wall_ns, struct fx_e
 	        .conditions = json_object_get(status, "conditions"),
 	        .wall_ns = wall_ns,
 	        .err = err};
-	const char *api = text_at(object, "apiVersion"), *slash = strrchr(api, '/');
-	const struct rule *rule = find_rule(api, slash ? (size_t)(slash - api) : 0, text_at(object, "kind"));
+	const struct rule *rule = find_rule(group, group_len, kind);
 	enum fx_kstatus result;
 	if (!(rule && rule->no_generic) && generic_status(&v, &result))
 		return result;

@@ -28,6 +28,11 @@ const char *fx_kstatus_name(enum fx_kstatus status);
  * that cannot be scheduled). FX_KSTATUS_UNKNOWN comes with err set. */
 enum fx_kstatus fx_kstatus_of(const json_t *object, int64_t wall_ns, struct fx_error *err);
 
+/* The same for an item of a list: those of built-in kinds come without apiVersion and kind. group_len is of
+ * group, which may be an apiVersion. */
+enum fx_kstatus fx_kstatus_of_kind(const char *group, size_t group_len, const char *kind,
+        const json_t *object, int64_t wall_ns, struct fx_error *err);
+
 /* True for kinds whose metadata alone gives the status: no status to wait for. */
 bool fx_kstatus_is_trivial(const char *group, size_t group_len, const char *kind);
 

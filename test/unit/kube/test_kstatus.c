@@ -60,7 +60,7 @@ static const struct {
                 FX_KSTATUS_IN_PROGRESS},
         {"deployment not available",
                 DEPLOYMENT("{" DEPLOYMENT_COUNTS ",'conditions':[{'type':'Progressing','status':'True','"
-                                                 "reason':'NewReplicaSetAvailable'}]}"),
+                           "reason':'NewReplicaSetAvailable'}]}"),
                 FX_KSTATUS_IN_PROGRESS},
         {"deployment past its deadline",
                 DEPLOYMENT("{'observedGeneration':2,'conditions':[{'type':'Progressing','status':'False',"
@@ -177,6 +177,16 @@ START_TEST(test_failed_pods)
 }
 END_TEST
 
+START_TEST(test_list_item)
+{
+	json_t *item = parse("{'metadata':{'name':'d','generation':1},'spec':{'replicas':2},'status':"
+	                     "{'observedGeneration':1,'replicas':2,'updatedReplicas':1}}");
+	ck_assert_int_eq(
+	        fx_kstatus_of_kind("apps", 4, "Deployment", item, now_ns(), NULL), FX_KSTATUS_IN_PROGRESS);
+	json_decref(item);
+}
+END_TEST
+
 START_TEST(test_classes_of_kinds)
 {
 	ck_assert(fx_kstatus_is_trivial("", 0, "ConfigMap"));
@@ -195,6 +205,7 @@ static Suite *make_suite(void)
 	TCase *tc = tcase_create("kstatus");
 	tcase_add_loop_test(tc, test_status, 0, FX_COUNT(cases));
 	tcase_add_test(tc, test_failed_pods);
+	tcase_add_test(tc, test_list_item);
 	tcase_add_test(tc, test_classes_of_kinds);
 	suite_add_tcase(suite, tc);
 	return suite;
