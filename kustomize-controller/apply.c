@@ -112,16 +112,17 @@ static void note_applied(struct apply *a, const struct item *it, const json_t *l
 	fresh->current_on_absence = fx_ref_is(&it->ref, "batch", "Job") &&
 	                            fx_json_at(it->object, "spec", "ttlSecondsAfterFinished") != NULL;
 	fresh->run = run->state->run;
+	/* Under the lock: a change is seen either here or by the event's handler. */
 	struct fx_live_record now;
+	pthread_mutex_lock(&run->ks->states.lock);
 	if (fx_live_get(run->ks->live, &it->resource, it->ref.namespace, it->ref.name, &now) == 1)
-		fresh->dirty =
-		        now.version > fresh->version && (now.fields != fresh->fields || now.needs_cleanup);
+		fresh->dirty = !fresh->skipped && now.version > fresh->version &&
+		               (now.fields != fresh->fields || now.needs_cleanup);
 	else
 		fresh->dirty = live && !fresh->skipped && !fresh->current_on_absence &&
 		               fx_manifest_label(live, FX_KS_OWNER_NAME) &&
 		               fx_live_is_gone(run->ks->live, &it->resource, it->ref.namespace, it->ref.name,
 		                       fresh->version);
-	pthread_mutex_lock(&run->ks->states.lock);
 	run->state->wake = run->state->wake || fresh->dirty;
 	bool kept = fx_map_set(&run->state->applied, it->id, fresh);
 	pthread_mutex_unlock(&run->ks->states.lock);
@@ -468,7 +469,7 @@ static void add_changes_to_error(struct fx_ks_run *run, struct fx_error *err)
 }
 
 /* Waits for what later stages build on. Gives 1 when it is not there yet. */
-static int wait_stage(struct apply *a, size_t first, struct fx_error *err)
+static int wait_stage(struct apply *a, size_t first, enum fx_stage stage, struct fx_error *err)
 {
 	struct fx_ks_state *s = a->run->state;
 	struct fx_health_set set = {.kube = a->run->kube, .fail_fast = false};
@@ -477,29 +478,24 @@ static int wait_stage(struct apply *a, size_t first, struct fx_error *err)
 		if (read_applied(a->run, a->inventory->items[i].id, &applied) && applied.skipped)
 			continue;
 		if (!fx_inventory_add(
-		            &set.entries, a->inventory->items[i].id, a->inventory->items[i].version))
+		            &set.entries, a->inventory->items[i].id, a->inventory->items[i].version)) {
+			fx_inventory_release(&set.entries);
 			return fx_fail_nomem(err);
+		}
 	}
-	if (s->wait != FX_KS_WAIT_STAGE) {
-		s->wait_started_ns = fx_now_ns();
-		s->wait_deadline_ns = s->wait_started_ns + FX_APPLY_STAGE_TIMEOUT_S * 1000000000LL;
-		/* Events from now on must wake it. */
-		fx_ks_state_set_wait(&a->run->ks->states, s, FX_KS_WAIT_STAGE);
-	}
-	enum fx_health_result result =
-	        fx_health_check(a->run, &set, s->wait_started_ns, s->wait_deadline_ns, err);
+	if (!s->stage_started_ns[stage])
+		s->stage_started_ns[stage] = fx_now_ns();
+	/* First the state, then the look: an event in between queues this object again. */
+	fx_ks_state_set_wait(&a->run->ks->states, s, FX_KS_WAIT_STAGE);
+	enum fx_health_result result = fx_health_check(a->run, &set, s->stage_started_ns[stage],
+	        s->stage_started_ns[stage] + FX_APPLY_STAGE_TIMEOUT_S * 1000000000LL, err);
 	fx_inventory_release(&set.entries);
-	switch (result) {
-	case FX_HEALTH_OK:
-		fx_ks_state_set_wait(&a->run->ks->states, s, FX_KS_IDLE);
-		return 0;
-	case FX_HEALTH_WAIT:
+	if (result == FX_HEALTH_WAIT) {
 		a->run->result->requeue_after_ms = set.next_ms;
 		return 1;
-	default:
-		fx_ks_state_set_wait(&a->run->ks->states, s, FX_KS_IDLE);
-		return -(int)FX_E_TIMEOUT;
 	}
+	fx_ks_state_set_wait(&a->run->ks->states, s, FX_KS_IDLE);
+	return result == FX_HEALTH_OK ? 0 : -(int)FX_E_TIMEOUT;
 }
 
 static int run_stage(
@@ -519,7 +515,7 @@ static int run_stage(
 	if (rc == 0 && stage <= FX_STAGE_CLASSES) {
 		if (stage == FX_STAGE_DEFINITIONS)
 			fx_discovery_expect_change(a->run->ks->manager->discovery);
-		rc = wait_stage(a, first, err);
+		rc = wait_stage(a, first, stage, err);
 	}
 	return rc;
 }

@@ -389,6 +389,9 @@ static void remember_build(struct fx_ks_run *run, const struct work *w, struct f
 	s->trace = fx_take(built->trace);
 	s->trace_len = built->trace_len;
 	s->build_key = build_key(run, w);
+	/* Other objects get the whole time of a stage for themselves. */
+	if (strcmp(s->digest, built->digest) != 0)
+		memset(s->stage_started_ns, 0, sizeof(s->stage_started_ns));
 	memcpy(s->digest, built->digest, sizeof(s->digest));
 	/* Known only once all of it has been applied. */
 	s->build_is_known = false;
@@ -495,6 +498,7 @@ static int reconcile_artifact(struct fx_ks_run *run, struct fx_error *err)
 		fx_buf_add_str(&run->changes, s->changes ? s->changes : "");
 	} else {
 		set_wait(run, FX_KS_IDLE);
+		memset(s->stage_started_ns, 0, sizeof(s->stage_started_ns));
 		s->run_started_ns = run->reconcile->started_ns;
 	}
 	/* The start of a run is shown only by what comes of it, unless that takes long: every write is
@@ -744,9 +748,10 @@ int fx_ks_reconcile(void *arg, struct fx_reconcile *reconcile, struct fx_result 
 	run.conditions = json_object_get(run.status, "conditions");
 	run.timeout_ns = fx_ks_timeout_ns(run.spec);
 	int rc = run.state && run.conditions ? pass(&run, err) : fx_fail_nomem(err);
-	if (run.state && fx_ks_state_end(&ks->states, run.state))
-		fx_controller_enqueue(
-		        ks->controller, reconcile->namespace_, reconcile->name, FX_PRIORITY_NORMAL);
+	int64_t again_ms = run.state ? fx_ks_state_end(&ks->states, run.state) : -1;
+	if (again_ms >= 0)
+		fx_controller_enqueue_after(
+		        ks->controller, reconcile->namespace_, reconcile->name, FX_PRIORITY_NORMAL, again_ms);
 	fx_buf_release(&run.changes);
 	fx_ks_artifact_release(&run.artifact);
 	fx_kube_unref(run.kube);

@@ -76,15 +76,30 @@ struct fx_ks_state *fx_ks_state_begin(struct fx_ks_states *states, const char *k
 	return s;
 }
 
-bool fx_ks_state_end(struct fx_ks_states *states, struct fx_ks_state *state)
+/* What was changed while the run went on counts like what is changed at other times. 0 when nothing was. */
+static int64_t pause_of_dirty(struct fx_ks_state *s)
+{
+	int64_t now_ms = fx_now_ms(), least_ms = INT64_MAX;
+	for (struct fx_map_slot *slot = NULL; (slot = fx_map_next(&s->applied, slot));) {
+		struct fx_applied *a = slot->value;
+		if (!a->dirty)
+			continue;
+		int64_t pause_ms = fx_applied_pause_ms(a, now_ms);
+		if (pause_ms < least_ms)
+			least_ms = pause_ms;
+	}
+	return least_ms == INT64_MAX ? 0 : least_ms;
+}
+
+int64_t fx_ks_state_end(struct fx_ks_states *states, struct fx_ks_state *state)
 {
 	pthread_mutex_lock(&states->lock);
-	bool again = state->wake && !state->gone;
+	int64_t again_ms = state->wake && !state->gone ? pause_of_dirty(state) : -1;
 	state->running = false;
 	state->wake = false;
 	state_unref(state);
 	pthread_mutex_unlock(&states->lock);
-	return again;
+	return again_ms;
 }
 
 void fx_ks_state_set_wait(struct fx_ks_states *states, struct fx_ks_state *state, enum fx_ks_wait wait)

@@ -11,6 +11,7 @@
 #define KUSTOMIZE_CONTROLLER_STATE_H
 
 #include "core/map.h"
+#include "order.h"
 
 #include <jansson.h>
 #include <pthread.h>
@@ -55,6 +56,9 @@ struct fx_ks_state {
 	/* Position. */
 	enum fx_ks_wait wait;
 	int64_t wait_started_ns, wait_deadline_ns; /* fx_now_ns() */
+	/* Since when this run waits for each stage; 0: it has not come to it. Each stage has its own time,
+	 * and every pass looks at the earlier ones again. */
+	int64_t stage_started_ns[FX_STAGE_COUNT];
 	int64_t run_started_ns;
 	int64_t generation;
 	char *revision;  /* of the run that waits */
@@ -100,8 +104,9 @@ void fx_ks_states_release(struct fx_ks_states *states);
 
 /* The state for a run: made when it is not there, marked as running. NULL without memory. */
 struct fx_ks_state *fx_ks_state_begin(struct fx_ks_states *states, const char *key);
-/* Ends the run; true when an event came meanwhile that asks for another one. */
-bool fx_ks_state_end(struct fx_ks_states *states, struct fx_ks_state *state);
+/* Ends the run. Milliseconds until the next one when an event came meanwhile that asks for it (0: at once; a
+ * fight over an object is slowed down here as anywhere), or -1. */
+int64_t fx_ks_state_end(struct fx_ks_states *states, struct fx_ks_state *state);
 
 /* What the run waits for from now on. Only the run that has the state changes it, so that it may read
  * it without the lock; the loop reads it under the lock. */
