@@ -14,6 +14,7 @@
 typedef int fx_eval_fn(const json_t *input, json_t **out, struct fx_error *err);
 
 fx_eval_fn fx_eval_envsubst;
+fx_eval_fn fx_eval_expr;
 fx_eval_fn fx_eval_semver;
 fx_eval_fn fx_eval_sourceignore;
 

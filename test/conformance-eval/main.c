@@ -7,6 +7,7 @@ static const struct {
 	fx_eval_fn *fn;
 } kinds[] = {
         {"envsubst", fx_eval_envsubst},
+        {"expr", fx_eval_expr},
         {"semver", fx_eval_semver},
         {"sourceignore", fx_eval_sourceignore},
 };

@@ -1,0 +1,520 @@
+/* Charts from directories and archives. */
+#include "chart_internal.h"
+
+#include "data/semver.h"
+#include "data/yaml.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <sys/stat.h>
+
+static void add_file(
+        struct fx_render *x, struct fx_chart_files *fs, const char *name, const char *data, size_t len)
+{
+	if (fs->len == fs->cap) {
+		size_t cap = fs->cap ? fs->cap * 2 : 32;
+		struct fx_chart_file *more = fx_render_alloc(x, cap * sizeof(*more));
+		if (fs->len)
+			memcpy(more, fs->items, fs->len * sizeof(*more));
+		fs->items = more;
+		fs->cap = cap;
+	}
+	if (len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+		data += 3;
+		len -= 3;
+	}
+	fs->items[fs->len++] = (struct fx_chart_file){name, data, len};
+}
+
+/* ---- .helmignore ---- */
+
+struct rule {
+	const char *pattern;
+	bool negate, dir_only, whole;
+};
+
+struct rules {
+	struct rule *items;
+	size_t len;
+};
+
+static void read_rules(struct fx_render *x, const char *text, size_t len, struct rules *out)
+{
+	size_t lines = 2;
+	for (size_t i = 0; i < len; i++)
+		lines += text[i] == '\n';
+	out->items = fx_render_alloc(x, lines * sizeof(*out->items));
+	for (size_t i = 0; i < len;) {
+		const char *nl = memchr(text + i, '\n', len - i);
+		size_t end = nl ? (size_t)(nl - text) : len, from = i, to = end;
+		i = end + 1;
+		while (from < to && fx_rune_is_space((unsigned char)text[from]))
+			from++;
+		while (to > from && fx_rune_is_space((unsigned char)text[to - 1]))
+			to--;
+		if (from == to || text[from] == '#')
+			continue;
+		struct rule r = {.negate = text[from] == '!'};
+		from += r.negate;
+		const char *p = fx_v_dup(x, text + from, to - from).s;
+		if (strstr(p, "**"))
+			fx_render_throw(x, "double-star (**) syntax is not supported");
+		size_t n = strlen(p);
+		if (n && p[n - 1] == '/') {
+			r.dir_only = true;
+			p = fx_v_dup(x, p, n - 1).s;
+		}
+		r.whole = strchr(p, '/') != NULL;
+		r.pattern = *p == '/' ? p + 1 : p;
+		out->items[out->len++] = r;
+	}
+	out->items[out->len++] = (struct rule){.pattern = "templates/.?*", .whole = true};
+}
+
+static bool ignored(const struct rules *rules, const char *path, bool dir)
+{
+	const char *slash = strrchr(path, '/');
+	for (size_t i = 0; i < rules->len; i++) {
+		const struct rule *r = &rules->items[i];
+		bool match = fnmatch(r->pattern, r->whole || !slash ? path : slash + 1, FNM_PATHNAME) == 0;
+		if (r->negate) {
+			if ((r->dir_only && !dir) || !match)
+				return true;
+			continue;
+		}
+		if (r->dir_only && !dir)
+			continue;
+		if (match)
+			return true;
+	}
+	return false;
+}
+
+static const char *read_file(struct fx_render *x, const char *path, const char *name, size_t *len)
+{
+	fx_auto(file) FILE *f = fopen(path, "rb");
+	struct stat st;
+	if (!f || fstat(fileno(f), &st) != 0) {
+		const char *why = strerror(errno);
+		if (f)
+			fclose(fx_take(f));
+		fx_render_throw(x, "open %s: %s", path, why);
+	}
+	bool large = st.st_size > FX_CHART_FILE_MAX;
+	char *data = large ? NULL : fx_arena_alloc(fx_render_arena(x), (size_t)st.st_size + 1);
+	size_t n = data ? fread(data, 1, (size_t)st.st_size, f) : 0;
+	fclose(fx_take(f));
+	if (large)
+		fx_render_throw(x, "chart file \"%s\" is larger than the maximum file size %u", name,
+		        FX_CHART_FILE_MAX);
+	if (!data)
+		fx_render_throw(x, "out of memory");
+	data[n] = 0;
+	*len = n;
+	return data;
+}
+
+static void walk_dir(struct fx_render *x, const char *root, const char *rel, const struct rules *rules,
+        struct fx_chart_files *out, unsigned depth)
+{
+	struct fx_text dir = {.x = x};
+	struct dirent **list;
+	fx_text_addf(&dir, *rel ? "%s/%s" : "%s", root, rel);
+	if (depth > 100)
+		fx_render_throw(x, "directories are nested too deeply");
+	int n = scandir(fx_text_c(&dir), &list, NULL, alphasort);
+	const char **names = n > 0 ? fx_arena_alloc(fx_render_arena(x), (size_t)n * sizeof(char *)) : NULL;
+	int kept = 0;
+	for (int i = 0; i < n; i++) {
+		if (names && strcmp(list[i]->d_name, ".") != 0 && strcmp(list[i]->d_name, "..") != 0)
+			names[kept++] = fx_arena_strdup(fx_render_arena(x), list[i]->d_name);
+		free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
+	for (int i = 0; i < kept; i++) {
+		struct fx_text p = {.x = x}, full = {.x = x};
+		struct stat st;
+		if (!names[i])
+			fx_render_throw(x, "out of memory");
+		fx_text_addf(&p, *rel ? "%s/%s" : "%s%s", rel, names[i]);
+		fx_text_addf(&full, "%s/%s", root, fx_text_c(&p));
+		if (stat(fx_text_c(&full), &st) != 0)
+			fx_render_throw(x, "error evaluating symlink %s: lstat: no such file or directory",
+			        fx_text_c(&full));
+		bool is_dir = S_ISDIR(st.st_mode);
+		if (ignored(rules, fx_text_c(&p), is_dir))
+			continue;
+		if (is_dir) {
+			walk_dir(x, root, fx_text_c(&p), rules, out, depth + 1);
+			continue;
+		}
+		if (!S_ISREG(st.st_mode))
+			fx_render_throw(x, "cannot load irregular file %s as it has file mode type bits set",
+			        fx_text_c(&full));
+		size_t len;
+		const char *data = read_file(x, fx_text_c(&full), fx_text_c(&p), &len);
+		add_file(x, out, fx_text_c(&p), data, len);
+	}
+}
+
+/* ---- archives ---- */
+
+static const char *entry_name(struct fx_render *x, const char *name)
+{
+	char sep = strchr(name, '\\') ? '\\' : '/';
+	const char *rest = strchr(name, sep);
+	if (!rest)
+		return strcmp(name, "Chart.yaml") == 0 ? NULL : "";
+	char *copy = (char *)fx_v_dup(x, rest + 1, strlen(rest + 1)).s;
+	for (char *c = copy; *c; c++) {
+		if (*c == sep)
+			*c = '/';
+	}
+	struct fx_val clean = fx_fns_clean(x, fx_v_str(copy));
+	const char *p = fx_v_cstr(x, clean);
+	if (*p == '/' || strcmp(p, ".") == 0 || strncmp(p, "..", 2) == 0)
+		return NULL;
+	return p;
+}
+
+static const char *read_entries(struct fx_render *x, struct archive *a, struct fx_chart_files *out)
+{
+	struct archive_entry *e;
+	size_t total = FX_CHART_TOTAL_MAX;
+	int rc;
+	while ((rc = archive_read_next_header(a, &e)) == ARCHIVE_OK) {
+		if (archive_entry_filetype(e) == AE_IFDIR)
+			continue;
+		const char *raw = archive_entry_pathname(e);
+		const char *name = raw ? entry_name(x, raw) : NULL;
+		if (!name)
+			return "unable to load chart archive";
+		int64_t size = archive_entry_filetype(e) == AE_IFREG ? archive_entry_size(e) : 0;
+		if (size < 0 || size > FX_CHART_FILE_MAX || (size_t)size > total)
+			return "unable to load chart archive";
+		total -= (size_t)size;
+		char *data = fx_arena_alloc(fx_render_arena(x), (size_t)size + 1);
+		if (!data || archive_read_data(a, data, (size_t)size) != size)
+			return "unable to load chart archive";
+		data[size] = 0;
+		if (*name)
+			add_file(x, out, name, data, (size_t)size);
+	}
+	return rc == ARCHIVE_EOF && out->len ? NULL : "unable to load chart archive";
+}
+
+/* What is thrown below must not leak the reader: everything inside only fails for memory. */
+static void read_archive(struct fx_render *x, const char *data, size_t len, struct fx_chart_files *out)
+{
+	struct archive *a = archive_read_new();
+	if (!a)
+		fx_render_throw(x, "out of memory");
+	archive_read_support_filter_gzip(a);
+	archive_read_support_format_tar(a);
+	const char *why = "unable to load chart archive";
+	if (archive_read_open_memory(a, data, len) == ARCHIVE_OK)
+		why = read_entries(x, a, out);
+	archive_read_free(a);
+	if (why)
+		fx_render_throw(x, "%s", why);
+}
+
+/* ---- routing ---- */
+
+static struct fx_val parse_map(struct fx_render *x, const char *what, struct fx_val text)
+{
+	struct fx_val v;
+	const char *why;
+	if (!fx_yaml_parse(x, text, &v, &why))
+		fx_render_throw(x, "cannot load %s: %s", what, why);
+	if (v.kind == FX_VAL_NIL)
+		return fx_v_map(x);
+	if (v.kind != FX_VAL_MAP)
+		fx_render_throw(x, "cannot load %s: cannot unmarshal yaml document", what);
+	return v;
+}
+
+static void merge_values(struct fx_render *x, struct fx_val dst, struct fx_val src)
+{
+	for (size_t i = 0; i < fx_v_len(src); i++) {
+		const struct fx_entry *e = &src.map->entries[i];
+		struct fx_val *d = fx_v_find(dst, e->key, e->len);
+		if (d && d->kind == FX_VAL_MAP && e->val.kind == FX_VAL_MAP)
+			merge_values(x, *d, e->val);
+		else
+			fx_v_setn(x, dst, e->key, e->len, e->val);
+	}
+}
+
+struct fx_val fx_chart_parse_values(struct fx_render *x, const char *what, const char *text, size_t len)
+{
+	struct fx_val out = fx_v_map(x);
+	size_t from = 0;
+	for (size_t i = 0; i <= len;) {
+		const char *nl = i < len ? memchr(text + i, '\n', len - i) : NULL;
+		size_t end = nl ? (size_t)(nl - text) : len, k = i + 3;
+		bool sep = end - i >= 3 && memcmp(text + i, "---", 3) == 0;
+		while (sep && k < end && (text[k] == ' ' || text[k] == '\t' || text[k] == '\r'))
+			k++;
+		sep = sep && (k == end || text[k] == '#');
+		if ((sep && i > from) || end == len) {
+			size_t to = sep && i > from ? i : len;
+			merge_values(x, out,
+			        parse_map(x, what,
+			                fx_v_strn(fx_v_dup(x, text + from, to - from).s, to - from)));
+			from = to;
+			if (end == len && to == len)
+				break;
+		}
+		i = end + 1;
+	}
+	return out;
+}
+
+/* Scalars of Chart.yaml become texts where Go's struct has strings. */
+static void text_fields(
+        struct fx_render *x, struct fx_val map, const char *const *keys, size_t n, const char *what)
+{
+	for (size_t i = 0; i < fx_v_len(map); i++) {
+		struct fx_entry *e = &map.map->entries[i];
+		for (size_t k = 0; k < n; k++) {
+			if (strcasecmp(e->key, keys[k]) != 0)
+				continue;
+			if (e->val.kind == FX_VAL_MAP || e->val.kind == FX_VAL_LIST)
+				fx_render_throw(x,
+				        "cannot load Chart.yaml: error unmarshaling JSON: while decoding "
+				        "JSON: json: cannot unmarshal %s into Go struct field %s.%s of type "
+				        "string",
+				        e->val.kind == FX_VAL_MAP ? "object" : "array", what, keys[k]);
+			struct fx_text t = {.x = x};
+			fx_text_add(&t, "", 0);
+			if (e->val.kind == FX_VAL_FLOAT)
+				fx_text_addf(&t, "%.*g", 8, e->val.f);
+			else if (e->val.kind != FX_VAL_NIL)
+				fx_fmt_v(&t, e->val);
+			struct fx_val v = fx_text_val(&t);
+			if (strcmp(e->key, keys[k]) != 0)
+				fx_v_set(x, map, keys[k], v);
+			else
+				e->val = v;
+			break;
+		}
+	}
+}
+
+static void read_meta(struct fx_render *x, struct fx_chart *c, struct fx_val text)
+{
+	static const char *const keys[] = {"apiVersion", "name", "version", "kubeVersion", "description",
+	        "type", "home", "icon", "appVersion", "condition", "tags"};
+	static const char *const dep_keys[] = {"name", "version", "repository", "condition", "alias"};
+	static const char *const person_keys[] = {"name", "email", "url"};
+	c->meta = parse_map(x, "Chart.yaml", text);
+	text_fields(x, c->meta, keys, FX_COUNT(keys), "Metadata");
+	struct fx_val *api = fx_v_get(c->meta, "apiVersion");
+	if (!api || api->len == 0)
+		fx_v_set(x, c->meta, "apiVersion", fx_v_str("v1"));
+	struct fx_val *people = fx_v_get(c->meta, "maintainers"), *deps = fx_v_get(c->meta, "dependencies");
+	for (size_t i = 0; people && people->kind == FX_VAL_LIST && i < fx_v_len(*people); i++) {
+		if (people->list->items[i].kind != FX_VAL_MAP)
+			fx_render_throw(x, "validation: maintainers must not contain empty or null nodes");
+		text_fields(x, people->list->items[i], person_keys, FX_COUNT(person_keys), "Maintainer");
+	}
+	if (deps && deps->kind == FX_VAL_LIST)
+		c->deps = *deps;
+	for (size_t i = 0; i < fx_v_len(c->deps); i++) {
+		if (c->deps.list->items[i].kind != FX_VAL_MAP)
+			fx_render_throw(x, "validation: dependencies must not contain empty or null nodes");
+		text_fields(x, c->deps.list->items[i], dep_keys, FX_COUNT(dep_keys), "Dependency");
+	}
+}
+
+static const char *meta_text(struct fx_render *x, const struct fx_chart *c, const char *key)
+{
+	struct fx_val *v = fx_v_get(c->meta, key);
+	return v && v->kind == FX_VAL_STR ? fx_v_cstr(x, *v) : "";
+}
+
+static void validate(struct fx_render *x, struct fx_chart *c)
+{
+	c->name = meta_text(x, c, "name");
+	const char *version = meta_text(x, c, "version"), *type = meta_text(x, c, "type");
+	struct fx_semver v;
+	if (!*c->name)
+		fx_render_throw(x, "validation: chart.metadata.name is required");
+	if (strcmp(c->name, ".") == 0 || strcmp(c->name, "..") == 0)
+		fx_render_throw(x, "validation: chart.metadata.name \"%s\" is not allowed", c->name);
+	if (strchr(c->name, '/'))
+		fx_render_throw(x, "validation: chart.metadata.name \"%s\" is invalid", c->name);
+	if (!*version)
+		fx_render_throw(x, "validation: chart.metadata.version is required");
+	if (fx_semver_parse(version, &v, NULL) != 0)
+		fx_render_throw(x, "validation: chart.metadata.version \"%s\" is invalid", version);
+	if (*type && strcmp(type, "application") != 0 && strcmp(type, "library") != 0)
+		fx_render_throw(x, "validation: chart.metadata.type must be application or library");
+	c->library = strcmp(type, "library") == 0;
+	for (size_t i = 0; i < fx_v_len(c->deps); i++) {
+		struct fx_val d = c->deps.list->items[i], *alias = fx_v_get(d, "alias"),
+		              *name = fx_v_get(d, "name");
+		if (alias && alias->len &&
+		        strspn(fx_v_cstr(x, *alias),
+		                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
+		                alias->len)
+			fx_render_throw(x,
+			        "validation: dependency \"%s\" has disallowed characters in the alias",
+			        name ? fx_v_cstr(x, *name) : "");
+		const char *key = alias && alias->len ? fx_v_cstr(x, *alias)
+		                  : name              ? fx_v_cstr(x, *name)
+		                                      : "";
+		for (size_t k = 0; k < i; k++) {
+			struct fx_val *pa = fx_v_get(c->deps.list->items[k], "alias"),
+			              *pn = fx_v_get(c->deps.list->items[k], "name");
+			if (strcmp(pa && pa->len ? fx_v_cstr(x, *pa) : pn ? fx_v_cstr(x, *pn) : "", key) == 0)
+				fx_render_throw(x,
+				        "validation: more than one dependency with name or alias \"%s\"",
+				        key);
+		}
+	}
+}
+
+static struct fx_chart *build(
+        struct fx_render *x, const struct fx_chart_files *files, struct fx_chart *parent, unsigned depth);
+
+static void add_child(
+        struct fx_render *x, struct fx_chart *c, const struct fx_chart_files *files, unsigned depth)
+{
+	struct fx_chart **more = fx_render_alloc(x, (c->nchildren + 1) * sizeof(struct fx_chart *));
+	if (c->nchildren)
+		memcpy(more, c->children, c->nchildren * sizeof(struct fx_chart *));
+	c->children = more;
+	c->children[c->nchildren] = build(x, files, c, depth + 1);
+	c->nchildren++;
+}
+
+/* Files below charts/, grouped by their first component; they come in the order of their names. */
+static void read_children(
+        struct fx_render *x, struct fx_chart *c, const struct fx_chart_files *subs, unsigned depth)
+{
+	bool *done = fx_render_zalloc(x, subs->len + 1);
+	for (size_t i = 0; i < subs->len; i++) {
+		const char *name = subs->items[i].name;
+		size_t n = strcspn(name, "/");
+		if (done[i] || *name == '_' || *name == '.')
+			continue;
+		struct fx_chart_files group = {0};
+		if (n > 4 && memcmp(name + n - 4, ".tgz", 4) == 0) {
+			read_archive(x, subs->items[i].data, subs->items[i].len, &group);
+		} else {
+			for (size_t k = i; k < subs->len; k++) {
+				const char *other = subs->items[k].name;
+				if (strcspn(other, "/") != n || memcmp(other, name, n) != 0)
+					continue;
+				done[k] = true;
+				if (other[n] == '/')
+					add_file(x, &group, other + n + 1, subs->items[k].data,
+					        subs->items[k].len);
+			}
+		}
+		add_child(x, c, &group, depth);
+	}
+}
+
+static struct fx_chart *build(
+        struct fx_render *x, const struct fx_chart_files *files, struct fx_chart *parent, unsigned depth)
+{
+	struct fx_chart *c = fx_render_zalloc(x, sizeof(*c));
+	struct fx_chart_files subs = {0};
+	c->parent = parent;
+	c->values = fx_v_map(x);
+	if (depth > FX_CHART_DEPTH_MAX)
+		fx_render_throw(x, "charts are nested too deeply");
+	for (size_t i = 0; i < files->len; i++) {
+		if (strcmp(files->items[i].name, "Chart.yaml") == 0)
+			read_meta(x, c, fx_v_strn(files->items[i].data, files->items[i].len));
+	}
+	if (c->meta.kind != FX_VAL_MAP)
+		fx_render_throw(x, "Chart.yaml file is missing");
+	for (size_t i = 0; i < files->len; i++) {
+		const struct fx_chart_file *f = &files->items[i];
+		const char *dot = strrchr(f->name, '.');
+		if (strcmp(f->name, "Chart.yaml") == 0)
+			continue;
+		if (strcmp(f->name, "values.yaml") == 0) {
+			c->values = fx_chart_parse_values(x, "values.yaml", f->data, f->len);
+		} else if (strcmp(f->name, "values.schema.json") == 0) {
+			c->schema = f->data;
+			c->schema_len = f->len;
+		} else if (strcmp(f->name, "Chart.lock") == 0) {
+			(void)parse_map(x, "Chart.lock", fx_v_strn(f->data, f->len));
+		} else if (strcmp(f->name, "requirements.yaml") == 0) {
+			struct fx_val r = parse_map(x, "requirements.yaml", fx_v_strn(f->data, f->len)),
+			              *d = fx_v_get(r, "dependencies");
+			if (d && d->kind == FX_VAL_LIST)
+				c->deps = *d;
+			if (strcmp(meta_text(x, c, "apiVersion"), "v1") == 0)
+				add_file(x, &c->files, f->name, f->data, f->len);
+		} else if (strncmp(f->name, "templates/", 10) == 0) {
+			add_file(x, &c->templates, f->name, f->data, f->len);
+		} else if (strncmp(f->name, "charts/", 7) == 0 && !(dot && strcmp(dot, ".prov") == 0)) {
+			add_file(x, &subs, f->name + 7, f->data, f->len);
+		} else {
+			add_file(x, &c->files, f->name, f->data, f->len);
+		}
+	}
+	validate(x, c);
+	read_children(x, c, &subs, depth);
+	return c;
+}
+
+struct load_job {
+	const char *path;
+	struct fx_chart *out;
+};
+
+static void run_load(struct fx_render *x, void *arg)
+{
+	struct load_job *job = arg;
+	struct fx_chart_files files = {0};
+	struct stat st;
+	if (stat(job->path, &st) != 0)
+		fx_render_throw(x, "path \"%s\" not found", job->path);
+	size_t len = 0;
+	if (S_ISDIR(st.st_mode)) {
+		struct fx_text ignore = {.x = x};
+		struct rules rules = {0};
+		fx_text_addf(&ignore, "%s/.helmignore", job->path);
+		const char *text = access(fx_text_c(&ignore), R_OK) == 0
+		                           ? read_file(x, fx_text_c(&ignore), ".helmignore", &len)
+		                           : "";
+		if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+			text += 3;
+			len -= 3;
+		}
+		read_rules(x, text, len, &rules);
+		walk_dir(x, job->path, "", &rules, &files, 0);
+	} else {
+		fx_auto(file) FILE *f = fopen(job->path, "rb");
+		char *data = f && st.st_size <= FX_CHART_TOTAL_MAX
+		                     ? fx_arena_alloc(fx_render_arena(x), (size_t)st.st_size + 1)
+		                     : NULL;
+		len = data ? fread(data, 1, (size_t)st.st_size, f) : 0;
+		if (f)
+			fclose(fx_take(f));
+		if (len < 2 || (unsigned char)data[0] != 0x1f || (unsigned char)data[1] != 0x8b)
+			fx_render_throw(x, "file '%s' does not appear to be a gzipped archive", job->path);
+		read_archive(x, data, len, &files);
+	}
+	job->out = build(x, &files, NULL, 0);
+}
+
+int fx_chart_load(struct fx_arena *arena, const char *path, struct fx_chart **out, struct fx_error *err)
+{
+	struct load_job job = {path, NULL};
+	int rc = fx_render_run(arena, NULL, run_load, &job, err);
+	if (rc == 0)
+		*out = job.out;
+	return rc;
+}

@@ -1,0 +1,64 @@
+/* What the files of template functions share. Private to helm/. */
+#ifndef FX_HELM_FUNCS_H
+#define FX_HELM_FUNCS_H
+
+#include "engine.h"
+#include "template.h"
+
+/* One call makes at most this much text or this many items (`repeat`, `until`, `indent`). */
+#define FX_FN_TEXT_MAX (256u * 1024 * 1024)
+#define FX_FN_ITEMS_MAX (4u * 1024 * 1024)
+
+/* The text without any `<no value>`, also one that the author wrote. */
+struct fx_val fx_v_without_no_value(struct fx_text *t);
+
+/* Names and values of a struct's fields, one after the other. */
+struct fx_val fx_obj_fields(struct fx_render *x, struct fx_val v);
+/* Its String method, when it has one. */
+bool fx_obj_string(struct fx_render *x, struct fx_val v, struct fx_val *out);
+
+/* spf13/cast. */
+int64_t fx_v_to_int(struct fx_val v);
+double fx_v_to_float(struct fx_val v);
+
+/* Any list as []string; nil gives an empty one. */
+struct fx_val fx_v_to_strings(struct fx_render *x, struct fx_val v);
+
+struct fx_val fx_yaml_text(struct fx_render *x, struct fx_val v, const char **why);
+bool fx_yaml_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why);
+bool fx_json_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why);
+
+/* time */
+struct fx_val fx_time_val(struct fx_render *x, struct fx_time t);
+void fx_time_format(struct fx_text *out, const struct fx_time *t, const char *layout, size_t n);
+struct fx_val fx_time_field(struct fx_render *x, struct fx_val recv, const char *name,
+        const struct fx_val *args, size_t n, bool *found);
+bool fx_go_duration_parse(struct fx_render *x, struct fx_val s, int64_t *out, const char **why);
+#define FX_TIME_RFC3339_NANO "2006-01-02T15:04:05.999999999Z07:00"
+#define FX_TIME_STRING "2006-01-02 15:04:05.999999999 -0700 MST"
+
+struct fx_val fx_base64(struct fx_render *x, const char *s, size_t n);
+bool fx_base64_decode(struct fx_render *x, const char *s, size_t n, struct fx_val *out, size_t *bad);
+
+/* semver */
+struct fx_val fx_semver_field(struct fx_render *x, struct fx_val recv, const char *name,
+        const struct fx_val *args, size_t n, bool *found);
+
+/* gobwas/glob with `/` as its separator. */
+bool fx_glob_valid(const char *pattern);
+bool fx_glob_match(const char *pattern, const char *path);
+
+/* path.Clean */
+struct fx_val fx_fns_clean(struct fx_render *x, struct fx_val path);
+
+/* Unicode's simple case mapping. */
+unsigned fx_rune_upper(unsigned r);
+unsigned fx_rune_lower(unsigned r);
+
+#define FX_FN_ITEMS_CHECK(x, n)                                                                              \
+	do {                                                                                                 \
+		if ((uint64_t)(n) > FX_FN_ITEMS_MAX)                                                         \
+			fx_render_throw(x, "more than %u items", FX_FN_ITEMS_MAX);                           \
+	} while (0)
+
+#endif

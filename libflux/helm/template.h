@@ -1,0 +1,167 @@
+/*
+ * Go's text/template as Helm sets it up: parsed trees, sets of named templates, and the
+ * state of one render. Private to helm/. Source: text/template and text/template/parse of Go 1.26.
+ */
+#ifndef FX_HELM_TEMPLATE_H
+#define FX_HELM_TEMPLATE_H
+
+#include "helm/value.h"
+
+/* Nesting of parentheses and blocks in one file: the parser recurses. */
+#define FX_TEMPLATE_NEST_MAX 1000
+/* Go's own limit of `template` calls is 100000 deep; each level here takes C stack. */
+#define FX_TEMPLATE_DEPTH_MAX 100000
+/* Helm's limit of live includes of one name. */
+#define FX_INCLUDE_DEPTH_MAX 1000
+/* Bytes of C stack that a render may take before it ends with an error. */
+#define FX_RENDER_STACK_MAX (6u * 1024 * 1024)
+/* Memory of one render. */
+#define FX_RENDER_ARENA_MAX ((size_t)2 * 1024 * 1024 * 1024)
+
+enum fx_tnode_kind {
+	FX_TN_TEXT,
+	FX_TN_ACTION,
+	FX_TN_IF,
+	FX_TN_WITH,
+	FX_TN_RANGE,
+	FX_TN_TEMPLATE,
+	FX_TN_BREAK,
+	FX_TN_CONTINUE,
+	FX_TN_IDENT,
+	FX_TN_FIELD,
+	FX_TN_VAR,
+	FX_TN_DOT,
+	FX_TN_NIL,
+	FX_TN_BOOL,
+	FX_TN_NUMBER,
+	FX_TN_STRING,
+	FX_TN_CHAIN,
+	FX_TN_PIPE,
+	FX_TN_COMMAND,
+};
+
+struct fx_fn;
+
+struct fx_tname {
+	const char *s;
+	uint32_t len;
+};
+
+struct fx_tnode {
+	uint8_t kind;
+	bool is_assign;                                      /* PIPE */
+	bool is_int, is_float, is_uint, is_complex, is_char; /* NUMBER */
+	uint32_t pos;                                        /* byte in the file */
+	struct fx_tnode *next;                               /* next in a list of nodes */
+	const char *text; /* source form: TEXT, NUMBER, STRING with quotes, IDENT */
+	uint32_t len;
+	struct fx_tname *names; /* FIELD, VAR, CHAIN; PIPE: declared variables */
+	uint32_t nnames;
+	struct fx_tnode **items; /* PIPE: commands; COMMAND: arguments */
+	uint32_t nitems;
+	struct fx_tnode *pipe; /* ACTION and controls; CHAIN: its operand */
+	struct fx_tnode *body, *otherwise;
+	struct fx_val value; /* STRING, BOOL; NUMBER: int */
+	double f;
+	uint64_t u;
+	const double *complex;
+	const struct fx_fn *fn; /* IDENT */
+};
+
+/* One named template. */
+struct fx_template {
+	struct fx_template *next;
+	const char *name;
+	uint32_t name_len;
+	const char *file; /* name of the file that it is in */
+	const char *source;
+	struct fx_tnode *body;
+	bool empty; /* only white space and comments */
+	bool has_body;
+};
+
+/* Named templates; a lookup goes on in parent. */
+struct fx_template_set {
+	struct fx_template_set *parent;
+	struct fx_template **slots;
+	size_t cap, len;
+};
+
+/* A level of execution: what an error names. */
+struct fx_frame {
+	struct fx_frame *parent;
+	const struct fx_template *tmpl;
+	const struct fx_tnode *at;
+	const struct fx_fn *fn;       /* the function that is running */
+	const struct fx_tnode *fn_at; /* its command */
+	const char *method;           /* or the method */
+	const char *prefix;           /* between this level and the one below */
+};
+
+struct fx_variable {
+	const char *name;
+	uint32_t len;
+	struct fx_val val;
+};
+
+struct fx_include_count {
+	const char *name;
+	size_t len;
+	unsigned live;
+};
+
+struct fx_engine_options;
+
+struct fx_render {
+	struct fx_arena *arena;
+	jmp_buf escape;
+	struct fx_error *err;
+	const struct fx_engine_options *options;
+	struct fx_template_set *set;
+	struct fx_frame *frame;
+	struct fx_variable *vars;
+	size_t nvars, cap_vars;
+	size_t include_count;
+	struct fx_include_count *includes;
+	size_t nincludes, cap_includes;
+	unsigned depth;
+	const char *stack_base;
+	bool user_error; /* the error is from `fail` or `required` */
+};
+
+typedef struct fx_val fx_fn_call(struct fx_render *x, const struct fx_val *args, size_t n);
+
+/*
+ * Types of parameters, a letter each: S string, I int, 6 int64, U uint32, F float64, B bool, A any,
+ * D map[string]interface {}, T time.Time, L duration, V []interface {}; a `*` after the last one: any number.
+ */
+struct fx_fn {
+	const char *name;
+	const char *sig;
+	fx_fn_call *call;
+};
+
+const struct fx_fn *fx_fn_find(const char *name, size_t len);
+/* Tables of the files of functions; the last entry has no name. */
+extern const struct fx_fn fx_fns_core[], fx_fns_strings[], fx_fns_lists[], fx_fns_math[], fx_fns_dates[],
+        fx_fns_regex[], fx_fns_encode[], fx_fns_crypto[];
+
+/* Parses text and adds what it defines, and itself under name, to the set of the render. Throws. */
+void fx_template_parse(struct fx_render *x, const char *name, const char *text, size_t len);
+struct fx_template *fx_template_find(const struct fx_template_set *set, const char *name, size_t len);
+void fx_template_set_add(struct fx_render *x, struct fx_template_set *set, struct fx_template *t);
+/* The source form of a node, as error texts show it. */
+void fx_tnode_print(struct fx_text *out, const struct fx_tnode *n);
+
+/* Executes t into out. Throws. */
+void fx_template_execute(
+        struct fx_render *x, const struct fx_template *t, struct fx_val data, struct fx_text *out);
+
+/* A field or method of a value that is no map: sets *found. args: of the method. */
+struct fx_val fx_obj_field(struct fx_render *x, struct fx_val recv, const char *name, size_t len,
+        const struct fx_val *args, size_t nargs, bool *found);
+
+/* The Go name of a type letter. */
+const char *fx_fn_type(char c);
+
+#endif

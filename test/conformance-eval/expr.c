@@ -1,0 +1,23 @@
+#include "data/json.h"
+#include "eval.h"
+#include "helm/chart.h"
+
+#include <string.h>
+
+/* The template is a partial of a chart; a template of the chart includes it. */
+int fx_eval_expr(const json_t *input, json_t **out, struct fx_error *err)
+{
+	fx_auto(arena) struct fx_arena *arena = fx_arena_new(0);
+	if (!arena)
+		return fx_fail_nomem(err);
+	const json_t *text = json_object_get(input, "template");
+	struct fx_val rendered;
+	int rc = fx_chart_eval(arena, json_string_value(text), json_string_length(text),
+	        fx_node_from_json(arena, json_object_get(input, "values")), &rendered, err);
+	if (rc != 0)
+		return rc;
+	*out = json_stringn(rendered.s, rendered.len);
+	if (!*out)
+		*out = json_stringn_nocheck(rendered.s, rendered.len);
+	return 0;
+}
