@@ -58,9 +58,9 @@ struct fx_chart_options {
 	const struct fx_engine_options *engine;
 };
 
-/* What `helm template` prints. values: a map of the user's values (as fx_v_from_node gives it).
+/* What `helm template` prints. values: a map of the user's values (helm/strvals.h).
  * out is in the arena. */
-int fx_chart_template(struct fx_arena *arena, struct fx_chart *chart, const struct fx_node *values,
+int fx_chart_template(struct fx_arena *arena, struct fx_chart *chart, struct fx_val values,
         const struct fx_chart_options *options, struct fx_val *out, struct fx_error *err) fx_must_use;
 
 /* Renders text as the partial of a chart named expr, without any other content. */

@@ -229,7 +229,7 @@ static struct fx_val parse_map(struct fx_render *x, const char *what, struct fx_
 {
 	struct fx_val v;
 	const char *why;
-	if (!fx_yaml_parse(x, text, &v, &why))
+	if (!fx_v_yaml_parse(x, text, &v, &why))
 		fx_render_throw(x, "cannot load %s: %s", what, why);
 	if (v.kind == FX_VAL_NIL)
 		return fx_v_map(x);

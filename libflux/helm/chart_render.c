@@ -369,7 +369,7 @@ static void add_manifest(struct fx_render *x, const char *path, struct fx_val te
 {
 	struct fx_val doc;
 	const char *why;
-	if (!fx_yaml_parse(x, text, &doc, &why))
+	if (!fx_v_yaml_parse(x, text, &doc, &why))
 		fx_render_throw(x, "YAML parse error on %s: %s", path, why);
 	if (doc.kind != FX_VAL_MAP && doc.kind != FX_VAL_NIL)
 		fx_render_throw(x,
@@ -543,7 +543,7 @@ static void check_name(struct fx_render *x, const char *name)
 
 struct template_job {
 	struct fx_chart *chart;
-	const struct fx_node *values;
+	struct fx_val values;
 	const struct fx_chart_options *options;
 	struct fx_val out;
 };
@@ -562,7 +562,7 @@ static void run_template(struct fx_render *x, void *arg)
 	struct template_job *job = arg;
 	struct fx_chart *c = job->chart;
 	check_name(x, job->options->release);
-	struct fx_val user = job->values ? fx_v_from_node(x, job->values) : fx_v_map(x);
+	struct fx_val user = job->values.kind == FX_VAL_MAP ? job->values : fx_v_map(x);
 	fx_chart_check(x, c);
 	fx_chart_process_deps(x, c, user);
 	struct fx_val caps = fx_chart_capabilities(x, job->options);
@@ -590,7 +590,7 @@ static void run_template(struct fx_render *x, void *arg)
 	job->out = print_all(x, c, &m, job->options);
 }
 
-int fx_chart_template(struct fx_arena *arena, struct fx_chart *chart, const struct fx_node *values,
+int fx_chart_template(struct fx_arena *arena, struct fx_chart *chart, struct fx_val values,
         const struct fx_chart_options *options, struct fx_val *out, struct fx_error *err)
 {
 	struct template_job job = {chart, values, options, {0}};

@@ -24,9 +24,9 @@ double fx_v_to_float(struct fx_val v);
 /* Any list as []string; nil gives an empty one. */
 struct fx_val fx_v_to_strings(struct fx_render *x, struct fx_val v);
 
-struct fx_val fx_yaml_text(struct fx_render *x, struct fx_val v, const char **why);
-bool fx_yaml_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why);
-bool fx_json_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why);
+struct fx_val fx_v_yaml_text(struct fx_render *x, struct fx_val v, const char **why);
+bool fx_v_yaml_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why);
+bool fx_v_json_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why);
 
 /* time */
 struct fx_val fx_time_val(struct fx_render *x, struct fx_time t);
@@ -45,8 +45,8 @@ struct fx_val fx_semver_field(struct fx_render *x, struct fx_val recv, const cha
         const struct fx_val *args, size_t n, bool *found);
 
 /* gobwas/glob with `/` as its separator. */
-bool fx_glob_valid(const char *pattern);
-bool fx_glob_match(const char *pattern, const char *path);
+bool fx_files_glob_valid(const char *pattern);
+bool fx_files_glob_match(const char *pattern, const char *path);
 
 /* path.Clean */
 struct fx_val fx_fns_clean(struct fx_render *x, struct fx_val path);

@@ -228,7 +228,7 @@ static const char *json_kind(struct fx_val v)
 	}
 }
 
-bool fx_json_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why)
+bool fx_v_json_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why)
 {
 	struct fx_error err = FX_ERROR_INIT;
 	struct fx_node *n = NULL;
@@ -276,7 +276,7 @@ static struct fx_val fn_from_json(struct fx_render *x, const struct fx_val *a, s
 	(void)n;
 	struct fx_val v;
 	const char *why;
-	if (!fx_json_parse(x, a[0], &v, &why))
+	if (!fx_v_json_parse(x, a[0], &v, &why))
 		return error_map(x, why);
 	if (v.kind == FX_VAL_NIL)
 		return fx_v_mapof(NULL, FX_T_PLAIN);
@@ -288,7 +288,7 @@ static struct fx_val fn_from_json_array(struct fx_render *x, const struct fx_val
 	(void)n;
 	struct fx_val v;
 	const char *why;
-	if (!fx_json_parse(x, a[0], &v, &why))
+	if (!fx_v_json_parse(x, a[0], &v, &why))
 		return error_list(x, why);
 	if (v.kind == FX_VAL_NIL)
 		return fx_v_nil_list();
@@ -300,14 +300,14 @@ static struct fx_val fn_must_from_json(struct fx_render *x, const struct fx_val 
 	(void)n;
 	struct fx_val v;
 	const char *why;
-	if (!fx_json_parse(x, a[0], &v, &why))
+	if (!fx_v_json_parse(x, a[0], &v, &why))
 		fx_render_throw(x, "%s", why);
 	return v;
 }
 
 /* ---- YAML ---- */
 
-struct fx_val fx_yaml_text(struct fx_render *x, struct fx_val v, const char **why)
+struct fx_val fx_v_yaml_text(struct fx_render *x, struct fx_val v, const char **why)
 {
 	struct fx_node *n = fx_v_to_node(x, v, why);
 	if (!n)
@@ -340,20 +340,20 @@ static struct fx_val fn_to_yaml(struct fx_render *x, const struct fx_val *a, siz
 {
 	(void)n;
 	const char *why = NULL;
-	return without_newline(fx_yaml_text(x, a[0], &why));
+	return without_newline(fx_v_yaml_text(x, a[0], &why));
 }
 
 static struct fx_val fn_must_to_yaml(struct fx_render *x, const struct fx_val *a, size_t n)
 {
 	(void)n;
 	const char *why = NULL;
-	struct fx_val v = fx_yaml_text(x, a[0], &why);
+	struct fx_val v = fx_v_yaml_text(x, a[0], &why);
 	if (why)
 		fx_render_throw(x, "error marshaling into JSON: %s", why);
 	return without_newline(v);
 }
 
-bool fx_yaml_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why)
+bool fx_v_yaml_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why)
 {
 	struct fx_error err = FX_ERROR_INIT;
 	struct fx_node *n = NULL;
@@ -376,7 +376,7 @@ static struct fx_val fn_from_yaml(struct fx_render *x, const struct fx_val *a, s
 	(void)n;
 	struct fx_val v;
 	const char *why;
-	if (!fx_yaml_parse(x, a[0], &v, &why))
+	if (!fx_v_yaml_parse(x, a[0], &v, &why))
 		return error_map(x, why);
 	if (v.kind == FX_VAL_NIL)
 		return fx_v_map(x);
@@ -388,7 +388,7 @@ static struct fx_val fn_from_yaml_array(struct fx_render *x, const struct fx_val
 	(void)n;
 	struct fx_val v;
 	const char *why;
-	if (!fx_yaml_parse(x, a[0], &v, &why))
+	if (!fx_v_yaml_parse(x, a[0], &v, &why))
 		return error_list(x, why);
 	if (v.kind == FX_VAL_NIL)
 		return fx_v_list(x, 0);

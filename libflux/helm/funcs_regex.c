@@ -487,7 +487,7 @@ const struct fx_fn fx_fns_regex[] = {
 
 /* ---- globs ---- */
 
-bool fx_glob_valid(const char *p)
+bool fx_files_glob_valid(const char *p)
 {
 	for (; *p; p++) {
 		if (*p == '\\') {
@@ -598,7 +598,7 @@ static bool glob(const char *p, const char *s, unsigned depth)
 }
 
 /* text, `**`, text: a beginning and an end that may overlap. */
-bool fx_glob_match(const char *p, const char *s)
+bool fx_files_glob_match(const char *p, const char *s)
 {
 	const char *stars = strstr(p, "**");
 	size_t plain = strcspn(p, "*?[{\\");

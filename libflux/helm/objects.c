@@ -103,7 +103,7 @@ static struct fx_val values_method(struct fx_render *x, struct fx_val recv, cons
 		fx_render_throw(x, "wrong number of args for %s: want %zu got %zu", name, want, n);
 	if (named(name, "YAML")) {
 		const char *why = NULL;
-		return fx_yaml_text(x, recv, &why);
+		return fx_v_yaml_text(x, recv, &why);
 	}
 	if (named(name, "AsMap"))
 		return fx_v_mapof(fx_v_len(recv) ? recv.map : fx_v_map(x).map, FX_T_PLAIN);
@@ -156,7 +156,7 @@ static struct fx_val files_as(struct fx_render *x, struct fx_val files, bool sec
 		        secret ? fx_base64(x, e->val.s, e->val.len) : fx_v_strn(e->val.s, e->val.len));
 	}
 	const char *why = NULL;
-	struct fx_val t = fx_yaml_text(x, m, &why);
+	struct fx_val t = fx_v_yaml_text(x, m, &why);
 	if (t.len && t.s[t.len - 1] == '\n')
 		t.len--;
 	return t;
@@ -194,11 +194,11 @@ static struct fx_val files_method(struct fx_render *x, struct fx_val recv, const
 	struct fx_val out = fx_v_map(x);
 	out.type = FX_T_FILES;
 	const char *pattern = fx_v_cstr(x, a[0]);
-	if (!fx_glob_valid(pattern))
+	if (!fx_files_glob_valid(pattern))
 		pattern = "**";
 	for (size_t i = 0; i < fx_v_len(recv); i++) {
 		const struct fx_entry *e = &recv.map->entries[i];
-		if (fx_glob_match(pattern, fx_v_cstr(x, fx_v_strn(e->key, e->len))))
+		if (fx_files_glob_match(pattern, fx_v_cstr(x, fx_v_strn(e->key, e->len))))
 			fx_v_setn(x, out, e->key, e->len, e->val);
 	}
 	return out;

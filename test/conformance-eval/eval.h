@@ -17,6 +17,7 @@ fx_eval_fn fx_eval_envsubst;
 fx_eval_fn fx_eval_expr;
 fx_eval_fn fx_eval_semver;
 fx_eval_fn fx_eval_sourceignore;
+fx_eval_fn fx_eval_strvals;
 
 /* The string member, or "". */
 const char *fx_eval_string(const json_t *input, const char *key);

@@ -10,6 +10,7 @@ static const struct {
         {"expr", fx_eval_expr},
         {"semver", fx_eval_semver},
         {"sourceignore", fx_eval_sourceignore},
+        {"strvals", fx_eval_strvals},
 };
 
 const char *fx_eval_string(const json_t *input, const char *key)

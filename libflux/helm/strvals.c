@@ -1,0 +1,332 @@
+#include "strvals.h"
+
+#include "chart_internal.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+struct reader {
+	struct fx_render *x;
+	const char *s;
+	size_t n, i;
+	enum fx_value_source_kind kind;
+};
+
+/* Text up to a stop character, which is taken; escapes undone. *stop: 0 at the end. */
+static struct fx_val read_until(struct reader *r, const char *stops, char *stop)
+{
+	struct fx_text t = {.x = r->x};
+	fx_text_add(&t, "", 0);
+	*stop = 0;
+	while (r->i < r->n) {
+		char c = r->s[r->i++];
+		if (c == '\\' && r->kind != FX_VALUES_LITERAL && r->i < r->n) {
+			fx_text_char(&t, r->s[r->i++]);
+			continue;
+		}
+		if (c && strchr(stops, c)) {
+			*stop = c;
+			break;
+		}
+		fx_text_char(&t, c);
+	}
+	return fx_text_val(&t);
+}
+
+static bool same_word(struct fx_val v, const char *word)
+{
+	return v.len == strlen(word) && strncasecmp(v.s, word, v.len) == 0;
+}
+
+static struct fx_val typed(struct reader *r, struct fx_val v)
+{
+	if (r->kind != FX_VALUES_SET)
+		return v;
+	if (same_word(v, "true") || same_word(v, "false"))
+		return fx_v_bool(v.len == 4);
+	if (same_word(v, "null"))
+		return fx_v_nil();
+	if (same_word(v, "0"))
+		return fx_v_int64(0);
+	const char *s = fx_v_cstr(r->x, v);
+	size_t sign = *s == '-' || *s == '+';
+	if (!isdigit((unsigned char)s[sign]) || *s == '0')
+		return v;
+	char *end;
+	errno = 0;
+	long long i = strtoll(s, &end, 10);
+	return *end || errno || strlen(s) != v.len ? v : fx_v_int64(i);
+}
+
+static struct fx_val file_content(struct reader *r, struct fx_val path)
+{
+	fx_auto(file) FILE *f = fopen(fx_v_cstr(r->x, path), "rb");
+	char *data = f ? fx_arena_alloc(fx_render_arena(r->x), FX_CHART_FILE_MAX + 1) : NULL;
+	size_t n = data ? fread(data, 1, FX_CHART_FILE_MAX, f) : 0;
+	if (f)
+		fclose(fx_take(f));
+	if (!data)
+		fx_render_throw(r->x, "failed parsing --set-file data: open %s: no such file or directory",
+		        fx_v_cstr(r->x, path));
+	data[n] = 0;
+	return fx_v_strn(data, n);
+}
+
+static struct fx_val final_value(struct reader *r, struct fx_val v)
+{
+	return r->kind == FX_VALUES_SET_FILE ? file_content(r, v) : typed(r, v);
+}
+
+/* The longest JSON value at the cursor. */
+static struct fx_val json_value(struct reader *r)
+{
+	size_t from = r->i;
+	int depth = 0;
+	bool quoted = false;
+	while (r->i < r->n) {
+		char c = r->s[r->i];
+		if (quoted) {
+			if (c == '\\')
+				r->i++;
+			else if (c == '"')
+				quoted = false;
+		} else if (c == '"') {
+			quoted = true;
+		} else if (c == '{' || c == '[') {
+			depth++;
+		} else if (c == '}' || c == ']') {
+			depth--;
+		} else if (c == ',' && depth == 0) {
+			break;
+		}
+		r->i++;
+	}
+	size_t to = r->i > r->n ? r->n : r->i;
+	if (r->i < r->n)
+		r->i++;
+	bool empty = true;
+	for (size_t k = from; k < to; k++)
+		empty = empty && isspace((unsigned char)r->s[k]);
+	struct fx_val v;
+	const char *why;
+	if (empty)
+		return fx_v_nil();
+	if (!fx_v_json_parse(r->x, fx_v_dup(r->x, r->s + from, to - from), &v, &why))
+		fx_render_throw(r->x, "%s", why);
+	return v;
+}
+
+static struct fx_val list_value(struct reader *r)
+{
+	struct fx_val list = fx_v_list(r->x, 0);
+	for (;;) {
+		char stop;
+		struct fx_val v = read_until(r, ",}", &stop);
+		if (stop == 0)
+			fx_render_throw(r->x, "list must terminate with '}'");
+		fx_v_push(r->x, list, final_value(r, v));
+		if (stop == '}')
+			break;
+	}
+	if (r->i < r->n && r->s[r->i] == ',')
+		r->i++;
+	return list;
+}
+
+static struct fx_val value(struct reader *r)
+{
+	char stop;
+	if (r->kind == FX_VALUES_JSON)
+		return json_value(r);
+	if (r->kind == FX_VALUES_LITERAL) {
+		struct fx_val v = fx_v_strn(r->s + r->i, r->n - r->i);
+		r->i = r->n;
+		return v;
+	}
+	if (r->i < r->n && r->s[r->i] == '{') {
+		r->i++;
+		return list_value(r);
+	}
+	return final_value(r, read_until(r, ",", &stop));
+}
+
+static int64_t list_index(struct reader *r)
+{
+	char stop;
+	struct fx_val v = read_until(r, "]", &stop);
+	if (stop == 0)
+		fx_render_throw(r->x, "error parsing index: EOF");
+	const char *s = fx_v_cstr(r->x, v);
+	char *end;
+	long i = strtol(s, &end, 10);
+	if (!*s || *end || isspace((unsigned char)*s))
+		fx_render_throw(r->x, "error parsing index: strconv.Atoi: parsing \"%s\": invalid syntax", s);
+	if (i < 0)
+		fx_render_throw(r->x, "negative %ld index not allowed", i);
+	if (i > FX_STRVALS_INDEX_MAX)
+		fx_render_throw(r->x, "index of %ld is greater than maximum supported index of %d", i,
+		        FX_STRVALS_INDEX_MAX);
+	return i;
+}
+
+static void key(struct reader *r, struct fx_val map, unsigned depth);
+
+static struct fx_val sub_map(struct reader *r, struct fx_val have, unsigned depth)
+{
+	if (have.kind == FX_VAL_NIL)
+		have = fx_v_map(r->x);
+	if (have.kind != FX_VAL_MAP)
+		fx_render_throw(r->x,
+		        "unable to parse key: interface conversion: interface {} is %s, not "
+		        "map[string]interface {}",
+		        fx_v_type(have));
+	key(r, have, depth);
+	return have;
+}
+
+static void set_item(struct reader *r, struct fx_val list, int64_t i, struct fx_val v)
+{
+	while ((int64_t)fx_v_len(list) <= i)
+		fx_v_push(r->x, list, fx_v_nil());
+	list.list->items[i] = v;
+}
+
+static struct fx_val list_item(struct reader *r, struct fx_val list, unsigned depth)
+{
+	if (list.kind == FX_VAL_NIL)
+		list = fx_v_list(r->x, 0);
+	if (list.kind != FX_VAL_LIST)
+		fx_render_throw(r->x,
+		        "unable to parse key: interface conversion: interface {} is %s, not []interface {}",
+		        fx_v_type(list));
+	if (depth > FX_STRVALS_NEST_MAX)
+		fx_render_throw(r->x,
+		        "value name nested level is greater than maximum supported nested level of %d",
+		        FX_STRVALS_NEST_MAX);
+	int64_t i = list_index(r);
+	struct fx_val have = i < (int64_t)fx_v_len(list) ? list.list->items[i] : fx_v_nil();
+	char c = r->i < r->n ? r->s[r->i] : 0;
+	if (c == '=') {
+		r->i++;
+		set_item(r, list, i, value(r));
+	} else if (c == '[') {
+		r->i++;
+		set_item(r, list, i, list_item(r, have, depth + 1));
+	} else if (c == '.') {
+		r->i++;
+		set_item(r, list, i, sub_map(r, have.kind == FX_VAL_MAP ? have : fx_v_nil(), depth + 1));
+	} else if (c) {
+		fx_render_throw(r->x, "unexpected data at end of array index: \"%s\"", r->s + r->i);
+	} else {
+		fx_render_throw(r->x, "key has no value");
+	}
+	return list;
+}
+
+static void key(struct reader *r, struct fx_val map, unsigned depth)
+{
+	char stop;
+	if (depth > FX_STRVALS_NEST_MAX)
+		fx_render_throw(r->x,
+		        "value name nested level is greater than maximum supported nested level of %d",
+		        FX_STRVALS_NEST_MAX);
+	struct fx_val k = read_until(r, r->kind == FX_VALUES_LITERAL ? "=[." : "=[,.", &stop);
+	if (stop == 0) {
+		if (k.len == 0)
+			return;
+		fx_render_throw(r->x, "key \"%s\" has no value", fx_v_cstr(r->x, k));
+	}
+	if (stop == ',')
+		fx_render_throw(r->x, "key \"%s\" has no value (cannot end with ,)", fx_v_cstr(r->x, k));
+	struct fx_val *have = fx_v_find(map, k.s, k.len), old = have ? *have : fx_v_nil(), v;
+	if (stop == '=')
+		v = value(r);
+	else if (stop == '[')
+		v = list_item(r, old, depth + 1);
+	else
+		v = sub_map(r, old, depth + 1);
+	if (stop == '.' && fx_v_len(v) == 0)
+		fx_render_throw(r->x, "key map \"%s\" has no value", fx_v_cstr(r->x, k));
+	if (k.len)
+		fx_v_setn(r->x, map, k.s, k.len, v);
+}
+
+static void deep_merge(struct fx_render *x, struct fx_val dst, struct fx_val src)
+{
+	for (size_t i = 0; i < fx_v_len(src); i++) {
+		const struct fx_entry *e = &src.map->entries[i];
+		struct fx_val *d = fx_v_find(dst, e->key, e->len);
+		if (d && d->kind == FX_VAL_MAP && e->val.kind == FX_VAL_MAP)
+			deep_merge(x, *d, e->val);
+		else
+			fx_v_setn(x, dst, e->key, e->len, e->val);
+	}
+}
+
+struct read_job {
+	const struct fx_value_source *sources;
+	size_t n;
+	struct fx_val out;
+};
+
+static void read_source(struct fx_render *x, const struct fx_value_source *s, struct fx_val out)
+{
+	struct reader r = {.x = x, .s = s->text, .n = strlen(s->text), .kind = s->kind};
+	if (s->kind == FX_VALUES_FILE) {
+		r.kind = FX_VALUES_SET_FILE;
+		struct fx_val text = file_content(&r, fx_v_str(s->text));
+		deep_merge(x, out, fx_chart_parse_values(x, s->text, text.s, text.len));
+		return;
+	}
+	size_t lead = strspn(s->text, " \t\n");
+	if (s->kind == FX_VALUES_JSON && s->text[lead] == '{') {
+		struct fx_val v;
+		const char *why;
+		if (!fx_v_json_parse(x, fx_v_str(s->text), &v, &why) || v.kind != FX_VAL_MAP)
+			fx_render_throw(x, "failed parsing --set-json data JSON: %s", s->text);
+		deep_merge(x, out, v);
+		return;
+	}
+	while (r.i < r.n)
+		key(&r, out, 0);
+}
+
+static void run_read(struct fx_render *x, void *arg)
+{
+	struct read_job *job = arg;
+	job->out = fx_v_map(x);
+	for (int kind = FX_VALUES_FILE; kind <= FX_VALUES_LITERAL; kind++) {
+		for (size_t i = 0; i < job->n; i++) {
+			if ((int)job->sources[i].kind == kind)
+				read_source(x, &job->sources[i], job->out);
+		}
+	}
+}
+
+int fx_values_read(struct fx_arena *arena, const struct fx_value_source *sources, size_t n,
+        struct fx_val *out, struct fx_error *err)
+{
+	struct read_job job = {sources, n, {0}};
+	int rc = fx_render_run(arena, NULL, run_read, &job, err);
+	if (rc == 0)
+		*out = job.out;
+	return rc;
+}
+
+static void run_json(struct fx_render *x, void *arg)
+{
+	struct fx_val *v = arg;
+	struct fx_text t = {.x = x};
+	const char *why = fx_v_json(&t, *v, false, 0);
+	if (why)
+		fx_render_throw(x, "%s", why);
+	*v = fx_text_val(&t);
+}
+
+int fx_values_json(struct fx_arena *arena, struct fx_val value, struct fx_val *out, struct fx_error *err)
+{
+	int rc = fx_render_run(arena, NULL, run_json, &value, err);
+	if (rc == 0)
+		*out = value;
+	return rc;
+}
