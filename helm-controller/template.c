@@ -53,6 +53,7 @@ static const struct option flags[] = {
         {"skip-schema-validation", optional_argument, NULL, OPT_SKIP_SCHEMA},
         {"name-template", required_argument, NULL, OPT_NAME_TEMPLATE},
         {"debug", no_argument, NULL, OPT_IGNORED},
+        {"render-subchart-notes", no_argument, NULL, OPT_IGNORED},
         {"validate", no_argument, NULL, OPT_IGNORED},
         {"dry-run", optional_argument, NULL, OPT_IGNORED},
         {NULL, 0, NULL, 0},

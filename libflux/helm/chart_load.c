@@ -317,6 +317,11 @@ static void read_meta(struct fx_render *x, struct fx_chart *c, struct fx_val tex
 	struct fx_val *api = fx_v_get(c->meta, "apiVersion");
 	if (!api || api->len == 0)
 		fx_v_set(x, c->meta, "apiVersion", fx_v_str("v1"));
+	struct fx_val *ann = fx_v_get(c->meta, "annotations");
+	for (size_t i = 0; ann && ann->kind == FX_VAL_MAP && i < fx_v_len(*ann); i++) {
+		const char *key = ann->map->entries[i].key;
+		text_fields(x, *ann, &key, 1, "Metadata.annotations");
+	}
 	struct fx_val *people = fx_v_get(c->meta, "maintainers"), *deps = fx_v_get(c->meta, "dependencies");
 	for (size_t i = 0; people && people->kind == FX_VAL_LIST && i < fx_v_len(*people); i++) {
 		if (people->list->items[i].kind != FX_VAL_MAP)

@@ -37,8 +37,8 @@ bool fx_go_duration_parse(struct fx_render *x, struct fx_val s, int64_t *out, co
 #define FX_TIME_RFC3339_NANO "2006-01-02T15:04:05.999999999Z07:00"
 #define FX_TIME_STRING "2006-01-02 15:04:05.999999999 -0700 MST"
 
-struct fx_val fx_base64(struct fx_render *x, const char *s, size_t n);
-bool fx_base64_decode(struct fx_render *x, const char *s, size_t n, struct fx_val *out, size_t *bad);
+struct fx_val fx_v_base64(struct fx_render *x, const char *s, size_t n);
+bool fx_v_base64_decode(struct fx_render *x, const char *s, size_t n, struct fx_val *out, size_t *bad);
 
 /* semver */
 struct fx_val fx_semver_field(struct fx_render *x, struct fx_val recv, const char *name,

@@ -94,6 +94,8 @@ static const char *json_struct(struct fx_text *out, struct fx_val v, bool html, 
 	bool any = false;
 	for (size_t i = 0; i + 1 < fx_v_len(f); i += 2) {
 		struct fx_val name = f.list->items[i], val = f.list->items[i + 1];
+		if (name.s[0] >= 'a')
+			continue;
 		if (v.type == FX_T_HELM_VERSION) {
 			static const char *const json_names[][2] = {{"Version", "version"},
 			        {"GitCommit", "git_commit"}, {"GitTreeState", "git_tree_state"},
@@ -146,7 +148,7 @@ static const char *json_value(struct fx_text *out, struct fx_val v, bool html, i
 		put_json_string(out, v.s, v.len, html);
 		return NULL;
 	case FX_VAL_BYTES: {
-		struct fx_val b = fx_base64(out->x, v.s, v.len);
+		struct fx_val b = fx_v_base64(out->x, v.s, v.len);
 		put_json_string(out, b.s, b.len, html);
 		return NULL;
 	}
@@ -423,7 +425,7 @@ static struct fx_val encode_bits(
 	return fx_v_strn(out, k);
 }
 
-struct fx_val fx_base64(struct fx_render *x, const char *s, size_t n)
+struct fx_val fx_v_base64(struct fx_render *x, const char *s, size_t n)
 {
 	return encode_bits(x, s, n, b64, 6, 4);
 }
@@ -470,7 +472,7 @@ static bool decode_bits(struct fx_render *x, const char *s, size_t n, const char
 	return true;
 }
 
-bool fx_base64_decode(struct fx_render *x, const char *s, size_t n, struct fx_val *out, size_t *bad)
+bool fx_v_base64_decode(struct fx_render *x, const char *s, size_t n, struct fx_val *out, size_t *bad)
 {
 	return decode_bits(x, s, n, b64, 6, 4, out, bad);
 }
@@ -478,7 +480,7 @@ bool fx_base64_decode(struct fx_render *x, const char *s, size_t n, struct fx_va
 static struct fx_val fn_b64enc(struct fx_render *x, const struct fx_val *a, size_t n)
 {
 	(void)n;
-	return fx_base64(x, a[0].s, a[0].len);
+	return fx_v_base64(x, a[0].s, a[0].len);
 }
 
 static struct fx_val fn_b32enc(struct fx_render *x, const struct fx_val *a, size_t n)
@@ -518,7 +520,7 @@ static struct fx_val fn_rand_bytes(struct fx_render *x, const struct fx_val *a, 
 	FX_FN_ITEMS_CHECK(x, a[0].i);
 	char *b = fx_render_alloc(x, (size_t)a[0].i + 1);
 	fx_render_random(x, b, (size_t)a[0].i);
-	return fx_base64(x, b, (size_t)a[0].i);
+	return fx_v_base64(x, b, (size_t)a[0].i);
 }
 
 /* ---- paths ---- */

@@ -20,6 +20,8 @@ struct fx_val fx_obj_fields(struct fx_render *x, struct fx_val v)
 	if (v.type == FX_T_KUBE_VERSION) {
 		const struct fx_kube_version *k = v.obj;
 		push_field(x, out, "Version", fx_v_str(k->version));
+		/* Not exported by Go: %v prints it, JSON does not. */
+		push_field(x, out, "normalizedVersion", fx_v_str(k->normalized));
 		push_field(x, out, "Major", fx_v_str(k->major));
 		push_field(x, out, "Minor", fx_v_str(k->minor));
 	} else if (v.type == FX_T_CERTIFICATE) {
@@ -153,7 +155,7 @@ static struct fx_val files_as(struct fx_render *x, struct fx_val files, bool sec
 		const char *slash = memrchr(e->key, '/', e->len);
 		size_t from = slash ? (size_t)(slash + 1 - e->key) : 0;
 		fx_v_setn(x, m, e->key + from, e->len - from,
-		        secret ? fx_base64(x, e->val.s, e->val.len) : fx_v_strn(e->val.s, e->val.len));
+		        secret ? fx_v_base64(x, e->val.s, e->val.len) : fx_v_strn(e->val.s, e->val.len));
 	}
 	const char *why = NULL;
 	struct fx_val t = fx_v_yaml_text(x, m, &why);
