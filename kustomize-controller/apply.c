@@ -1,5 +1,6 @@
 #include "apply.h"
 #include "health.h"
+#include "ignore.h"
 #include "normalize.h"
 
 #include "core/clock.h"
@@ -29,6 +30,7 @@ struct apply {
 	struct item *items;
 	size_t count;
 	struct fx_inventory *inventory;
+	struct fx_ignore *ignore;
 };
 
 static void items_free(struct item *items, size_t count)
@@ -130,11 +132,13 @@ static void note_applied(struct apply *a, const struct item *it, const json_t *l
 		free(fresh);
 }
 
-static uint64_t hash_object(const struct fx_ks_run *run, const json_t *object)
+/* Of all that decides what is sent. */
+static uint64_t hash_object(const struct apply *a, const json_t *object)
 {
 	fx_autofree char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
 	uint64_t hash = text ? fx_hash(text, strlen(text)) : 0;
-	return hash ^ (uint64_t)json_is_true(json_object_get(run->spec, "force"));
+	return hash ^ fx_ignore_hash(a->ignore) ^
+	       (uint64_t)json_is_true(json_object_get(a->run->spec, "force"));
 }
 
 /* Nobody has touched it since we left it, and it is to be the same. */
@@ -304,9 +308,12 @@ static int compare_live(struct apply *a, struct item *it, struct fx_error *err)
 		return 0;
 	}
 	rc = clean_up(a, it, err);
+	bool drifted = false;
+	if (rc == 0)
+		rc = fx_ignore_has_drifted(a->ignore, it->live, it->dry_run, &drifted, err);
 	if (rc < 0)
 		return rc;
-	if (fx_ssa_has_drifted(it->live, it->dry_run))
+	if (drifted)
 		it->apply = true;
 	it->action = it->apply ? FX_SSA_CONFIGURED : FX_SSA_UNCHANGED;
 	return 0;
@@ -344,7 +351,7 @@ static int plan(struct apply *a, struct item *it, struct fx_error *err)
 	it->id = fx_buf_take(&id, NULL);
 	if (!it->id)
 		return fx_fail_nomem(err);
-	it->desired = hash_object(a->run, it->object);
+	it->desired = hash_object(a, it->object);
 	it->known = read_applied(a->run, it->id, &it->before);
 	if (it->known && it->before.desired == it->desired &&
 	        is_untouched(a->run, &it->resource, &it->ref, &it->before)) {
@@ -406,13 +413,28 @@ static void add_change(struct fx_ks_run *run, const struct item *it)
 	fx_buf_addf(&run->changes, " %s", fx_ssa_action_name(it->action));
 }
 
+/* Fields that others may change stay as they are when the object is there already. */
+static int send_object(struct apply *a, const struct item *it, json_t **applied, struct fx_error *err)
+{
+	fx_auto(json) json_t *payload = json_incref(it->object);
+	if (it->live && it->dry_run && fx_ignore_hash(a->ignore)) {
+		json_t *resolved = NULL;
+		int rc = fx_ignore_resolve(a->ignore, it->object, it->live, it->dry_run, &resolved, err);
+		if (rc < 0)
+			return rc;
+		json_decref(payload);
+		payload = resolved;
+	}
+	return fx_ssa_apply(a->run->kube, &it->resource, payload, FX_FIELD_MANAGER, a->run->reconcile->cancel,
+	        NULL, applied, err);
+}
+
 /* Phase B for one object. */
 static int write_object(struct apply *a, struct item *it, struct fx_error *err)
 {
 	fx_auto(json) json_t *applied = NULL;
 	if (it->apply) {
-		int rc = fx_ssa_apply(a->run->kube, &it->resource, it->object, FX_FIELD_MANAGER,
-		        a->run->reconcile->cancel, NULL, &applied, err);
+		int rc = send_object(a, it, &applied, err);
 		if (rc < 0) {
 			fx_cleanup(fx_auto_buf) struct fx_buf subject = FX_BUF_INIT;
 			subject_of(it, &subject);
@@ -523,7 +545,11 @@ static int run_stage(
 int fx_apply(struct fx_ks_run *run, json_t *objects, struct fx_inventory *inventory,
         enum fx_apply_outcome *out, struct fx_error *err)
 {
-	struct apply a = {.run = run, .inventory = inventory};
+	fx_auto(ignore) struct fx_ignore *ignore = NULL;
+	int rc = fx_ignore_new(json_object_get(run->spec, "ignore"), &ignore, err);
+	if (rc < 0)
+		return rc;
+	struct apply a = {.run = run, .inventory = inventory, .ignore = ignore};
 	size_t count = json_array_size(objects);
 	for (size_t from = 0, to; from < count; from = to) {
 		struct fx_ref ref = fx_manifest_ref(json_array_get(objects, from));
@@ -533,7 +559,7 @@ int fx_apply(struct fx_ks_run *run, json_t *objects, struct fx_inventory *invent
 			if (fx_stage_of(&next, &run->ks->stage_kinds) != stage)
 				break;
 		}
-		int rc = run_stage(&a, objects, from, to, stage, err);
+		rc = run_stage(&a, objects, from, to, stage, err);
 		if (rc < 0) {
 			add_changes_to_error(run, err);
 			return rc;

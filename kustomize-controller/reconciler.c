@@ -555,10 +555,6 @@ static int check_supported(struct fx_ks_run *run, struct fx_error *err)
 		reason = FX_REASON_INVALID_CEL;
 		message = "CEL expressions are not supported by this version of the controller, nothing was "
 		          "applied";
-	} else if (json_array_size(json_object_get(run->spec, "ignore")) > 0) {
-		reason = FX_REASON_RECONCILIATION_FAILED;
-		message =
-		        "spec.ignore is not supported by this version of the controller, nothing was applied";
 	}
 	if (!reason)
 		return 0;

@@ -179,6 +179,8 @@ static const struct {
                 "HealthCheckFailed", "can't determine status for Deployment/d"},
         {"depends", "  dependsOn: [{name: nothing}]\n", "a.yaml", CONFIG("m", "v"), "DependencyNotReady",
                 "nothing' not found"},
+        {"ignore", "  ignore: [{paths: [/data], target: {name: '(a'}}]\n", "a.yaml", CONFIG("m", "v"),
+                "ReconciliationFailed", "failed to create ignore rule selector: error parsing regexp"},
         {"decrypt", "  decryption: {provider: sops}\n", "a.yaml", CONFIG("m", "v"), "BuildFailed",
                 "not supported"},
 };
@@ -341,6 +343,52 @@ START_TEST(suspended)
 }
 END_TEST
 
+/* What spec.ignore names may be changed by others; what it does not name is put right. */
+START_TEST(ignored_fields)
+{
+	struct app app = {.name = "ignore"};
+	static const struct fx_test_file files[] = {{"a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: "
+	                                                       "{name: ign-a, labels: {free: yes-it-is}}\n"
+	                                                       "data: {key: git, a~b/c: git, other: one}\n"},
+	        {"b.yaml", CONFIG("ign-b", "git")}, {NULL, NULL}};
+	static const struct fx_test_file second[] = {
+	        {"a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ign-a, labels: {free: "
+	                   "yes-it-is}}\ndata: {key: new, a~b/c: new, other: two}\n"},
+	        {NULL, NULL}};
+	commit(&app, files, "first");
+	kustomization(&app, "  ignore:\n"
+	                    "  - {paths: [/data/other]}\n"
+	                    "  - {paths: [/data/missing/0/deep]}\n"
+	                    "  - paths: [/data/key, /data/a~0b~1c]\n"
+	                    "    target: {kind: Config.*, name: ign-., labelSelector: free=yes-it-is}\n"
+	                    "  - {paths: [/data/key], target: {name: gn-b}}\n");
+	wait_ready(&app);
+	wait_value("ign-a", "git");
+
+	/* The label of a and the anchored name of b leave b to the rules of none. */
+	patch("ConfigMap", "ign-a", "default", "{\"data\":{\"key\":\"mine\",\"a~b/c\":\"mine\"}}");
+	patch("ConfigMap", "ign-b", "default", "{\"data\":{\"key\":\"mine\"}}");
+	wait_value("ign-b", "git");
+	wait_value("ign-a", "mine");
+
+	/* A write for another reason keeps the value. Of two rules without a target the last one counts. */
+	commit(&app, second, "second");
+	wait_ready(&app);
+	const struct fx_test_ref a = {"ConfigMap", "ign-a", "default"};
+	fx_auto(json) json_t *object = NULL;
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	ck_assert_ok(fx_test_env_get(&env, &a, &object, &err), &err);
+	ck_assert_str_eq(fx_json_str_at(object, "data", "other"), "two");
+	ck_assert_str_eq(fx_json_str_at(object, "data", "key"), "mine");
+	ck_assert_str_eq(fx_json_str_at(object, "data", "a~b/c"), "mine");
+
+	/* Without the rules all is as in Git again. */
+	patch("Kustomization", "ignore", NULL, "{\"spec\":{\"ignore\":null}}");
+	wait_value("ign-a", "new");
+	delete_app(&app);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("kustomization");
@@ -352,6 +400,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, dependencies_in_order);
 	tcase_add_test(tc, policies_of_objects);
 	tcase_add_test(tc, suspended);
+	tcase_add_test(tc, ignored_fields);
 	tcase_add_loop_test(tc, mistake, 0, FX_COUNT(mistakes));
 	suite_add_tcase(suite, tc);
 	return suite;
