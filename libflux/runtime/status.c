@@ -81,7 +81,11 @@ static int write_status_once(struct fx_reconcile *run, const json_t *status, str
 	}
 	fx_auto(json) json_t *patch =
 	        json_object_get(diff, "conditions") ? guarded_patch(run) : json_object();
-	if (!patch || json_object_set_new(patch, "status", diff) != 0)
+	if (!patch) {
+		json_decref(diff);
+		return fx_fail_nomem(err);
+	}
+	if (json_object_set_new(patch, "status", diff) != 0)
 		return fx_fail_nomem(err);
 	return send(run, "status", patch, err);
 }
