@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs kustomize-controller's build on the conformance cases; the last line gives the totals as `N passed, N failed`.
+# Runs the engines on the conformance cases; the last line gives the totals as `N passed, N failed`.
 # usage: run.sh BUILD
 set -uo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -8,13 +8,32 @@ build=$1
 bin=$build/bin/kustomize-controller
 shared=$top/../shared/conformance
 
-if [ -f "$shared/run.py" ]; then
-	out=$(python3 "$shared/run.py" kustomize --failed --cmd "$bin build {dir} {args}")
+# corpus NAME OPEN COMMAND...: runs one shared corpus. OPEN cases of it are known to fail while its engine is
+# being built: more than that is a regression, and the number here goes down with the work.
+corpus() {
+	local name=$1 open=$2 out failed_here
+	shift 2
+	out=$(python3 "$shared/run.py" "$name" --failed --cmd "$*")
+	[[ $(tail -n 1 <<<"$out") =~ pass\ +([0-9]+)\ +fail\ +([0-9]+) ]] || { printf '%s\n' "$out"; failed=$((failed + 1)); return; }
+	passed=$((passed + BASH_REMATCH[1]))
+	failed_here=${BASH_REMATCH[2]}
+	echo "$name: ${BASH_REMATCH[1]} as the real tool, $failed_here not ($open known)"
+	[ "$failed_here" -le "$open" ] && return
 	grep '^FAIL' <<<"$out"
-	[[ $(tail -n 1 <<<"$out") =~ pass\ +([0-9]+)\ +fail\ +([0-9]+) ]] || { printf '%s\n' "$out"; exit 1; }
-	echo "kustomize: ${BASH_REMATCH[1]} passed, ${BASH_REMATCH[2]} failed of the shared corpus"
-	echo "${BASH_REMATCH[1]} passed, ${BASH_REMATCH[2]} failed"
-	[ "${BASH_REMATCH[2]}" -eq 0 ]
+	failed=$((failed + failed_here - open))
+}
+
+if [ -f "$shared/run.py" ]; then
+	passed=0 failed=0
+	corpus kustomize 0 "$bin build {dir} {args}"
+	for kind in envsubst sourceignore semver; do
+		corpus "$kind" 0 "$build/bin/conformance-eval $kind"
+	done
+	corpus strvals 3 "$build/bin/conformance-eval strvals"
+	corpus expr 141 "$build/bin/conformance-eval expr"
+	corpus helm-charts 49 "$build/bin/helm-controller template {args}"
+	echo "$passed passed, $failed failed"
+	[ "$failed" -eq 0 ]
 	exit
 fi
 
