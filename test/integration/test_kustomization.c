@@ -1,8 +1,11 @@
 /* Kustomizations from a real Git server through both controllers to the API server. */
 #include "test/integration/env_main.h"
 
+#include "core/clock.h"
 #include "data/jansson.h"
 #include "kube/object.h"
+
+#include <poll.h>
 
 /* Each case has a repository, a GitRepository and a Kustomization of this name. */
 struct app {
@@ -389,6 +392,72 @@ START_TEST(ignored_fields)
 }
 END_TEST
 
+/* How often the controller has looked at a Kustomization. */
+static long passes(const char *name)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	fx_cleanup(fx_auto_buf) struct fx_buf text = FX_BUF_INIT;
+	char label[64];
+	snprintf(label, sizeof(label), "name=\"%s\"", name);
+	ck_assert_ok(fx_test_env_download(&env, env.kustomize.metrics_port, "/metrics", &text, &err), &err);
+	for (char *line = strtok((char *)fx_buf_str(&text), "\n"); line; line = strtok(NULL, "\n"))
+		if (!strncmp(line, "gotk_reconcile_duration_seconds_count{", 38) && strstr(line, label))
+			return strtol(strrchr(line, ' '), NULL, 10);
+	return 0;
+}
+
+static void wait_passes(const char *name, long count)
+{
+	int64_t deadline = fx_now_ms() + 60000;
+	for (long want = passes(name) + count; passes(name) < want;) {
+		ck_assert_msg(fx_now_ms() < deadline, "%s is not looked at every interval", name);
+		poll(NULL, 0, 50);
+	}
+}
+
+/* Requests of the controller since the last call; its watches and its lease go on whatever happens. */
+static json_int_t take_requests(struct fx_buf *list)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	json_int_t sum = 0;
+	size_t i;
+	json_t *one;
+	fx_buf_clear(list);
+	ck_assert_ok(
+	        fx_test_apiserver_request(&env.embedded, "DELETE", "/_requests", NULL, list, &err), &err);
+	fx_auto(json) json_t *counts = json_loads(fx_buf_str(list), 0, NULL);
+	ck_assert(json_is_array(counts));
+	json_array_foreach (counts, i, one) {
+		if (strstr(fx_json_str_at(one, "user"), ":kustomize-controller") &&
+		        strcmp(fx_json_str_at(one, "verb"), "watch") != 0 &&
+		        strcmp(fx_json_str_at(one, "resource"), "leases") != 0)
+			sum += fx_json_int_at(one, 0, "count");
+	}
+	return sum;
+}
+
+START_TEST(interval_without_requests)
+{
+	/* Only the embedded server counts at any time. */
+	if (env.real)
+		return;
+	struct app app = {.name = "quiet"};
+	fx_cleanup(fx_auto_buf) struct fx_buf list = FX_BUF_INIT;
+	static const struct fx_test_file files[] = {
+	        {"a.yaml", CONFIG("quiet-a", "one")}, {"b.yaml", CONFIG("quiet-b", "one")}, {NULL, NULL}};
+	commit(&app, files, "first");
+	kustomization(&app, "  wait: true\n");
+	patch("Kustomization", "quiet", NULL, "{\"spec\":{\"interval\":\"1s\"}}");
+	wait_ready(&app);
+	wait_passes("quiet", 2);
+	ck_assert_int_gt(take_requests(&list), 0);
+	wait_passes("quiet", 3);
+	json_int_t requests = take_requests(&list);
+	ck_assert_msg(requests == 0, "%lld requests: %s", (long long)requests, fx_buf_str(&list));
+	delete_app(&app);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("kustomization");
@@ -401,6 +470,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, policies_of_objects);
 	tcase_add_test(tc, suspended);
 	tcase_add_test(tc, ignored_fields);
+	tcase_add_test(tc, interval_without_requests);
 	tcase_add_loop_test(tc, mistake, 0, FX_COUNT(mistakes));
 	suite_add_tcase(suite, tc);
 	return suite;
