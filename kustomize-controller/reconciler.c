@@ -397,6 +397,46 @@ static void remember_build(struct fx_ks_run *run, const struct work *w, struct f
 	s->build_is_known = false;
 }
 
+/* Adds the objects that the status does not list yet; *out_new tells whether there are any. */
+static int plan_inventory(const struct work *w, const json_t *objects, struct fx_inventory *out,
+        bool *out_new, struct fx_error *err)
+{
+	fx_auto(map) struct fx_map known = FX_MAP_INIT;
+	fx_auto(buf) struct fx_buf id = FX_BUF_INIT;
+	size_t i;
+	json_t *object;
+	for (i = 0; i < w->before.len; i++)
+		if (!fx_map_set(&known, w->before.items[i].id, &known) ||
+		        !fx_inventory_add(out, w->before.items[i].id, w->before.items[i].version))
+			return fx_fail_nomem(err);
+	json_array_foreach (objects, i, object) {
+		struct fx_ref ref = fx_manifest_ref(object);
+		fx_buf_clear(&id);
+		fx_entry_id(&ref, &id);
+		if (fx_map_has(&known, fx_buf_str(&id)))
+			continue;
+		*out_new = true;
+		if (fx_buf_failed(&id) || !fx_inventory_add(out, fx_buf_str(&id), ref.version))
+			return fx_fail_nomem(err);
+	}
+	return 0;
+}
+
+/* Before anything new is created the status lists it: a controller that is killed in between must not
+ * leave objects behind that nobody knows of. What was planned and never applied is no harm: pruning takes
+ * only objects with the owner's labels. */
+static int write_planned(
+        struct fx_ks_run *run, const struct work *w, const json_t *objects, struct fx_error *err)
+{
+	fx_auto(inventory) struct fx_inventory planned = {0};
+	bool is_new = false;
+	int rc = plan_inventory(w, objects, &planned, &is_new, err);
+	if (rc < 0 || !is_new)
+		return rc;
+	rc = set_inventory(run, &planned, err);
+	return rc < 0 ? rc : fx_ks_write(run, err);
+}
+
 static int apply_objects(struct fx_ks_run *run, struct work *w, struct fx_error *err)
 {
 	struct fx_ks_state *s = run->state;
@@ -416,8 +456,12 @@ static int apply_objects(struct fx_ks_run *run, struct work *w, struct fx_error 
 		return rc;
 	s->run++;
 	rc = fx_apply_prepare(run, built.objects, &failure);
-	if (rc == 0)
+	if (rc == 0) {
+		rc = write_planned(run, w, built.objects, err);
+		if (rc < 0)
+			return rc;
 		rc = fx_apply(run, built.objects, &w->now, &outcome, &failure);
+	}
 	if (rc < 0)
 		return fail_run(run, FX_REASON_RECONCILIATION_FAILED, true, &failure, err);
 	if (outcome == FX_APPLY_WAITING) {
