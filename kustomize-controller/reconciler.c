@@ -437,6 +437,22 @@ static int write_planned(
 	return rc < 0 ? rc : fx_ks_write(run, err);
 }
 
+/* After an apply that failed half-way: what was there, and what was written until then. */
+static void keep_applied(struct fx_ks_run *run, const struct work *w)
+{
+	fx_auto(inventory) struct fx_inventory fresh = {0}, kept = {0};
+	bool ok = fx_inventory_diff(&w->now, &w->before, &fresh, NULL) == 0;
+	for (size_t i = 0; i < w->before.len; i++)
+		ok = ok && fx_inventory_add(&kept, w->before.items[i].id, w->before.items[i].version);
+	for (size_t i = 0; i < fresh.len; i++)
+		ok = ok && fx_inventory_add(&kept, fresh.items[i].id, fresh.items[i].version);
+	/* Without memory the planned list stays, which names too much rather than too little. */
+	if (ok && set_inventory(run, &kept, NULL) < 0)
+		return;
+	if (ok && kept.len == 0)
+		json_object_del(run->status, "inventory");
+}
+
 static int apply_objects(struct fx_ks_run *run, struct work *w, struct fx_error *err)
 {
 	struct fx_ks_state *s = run->state;
@@ -462,8 +478,10 @@ static int apply_objects(struct fx_ks_run *run, struct work *w, struct fx_error 
 			return rc;
 		rc = fx_apply(run, built.objects, &w->now, &outcome, &failure);
 	}
-	if (rc < 0)
+	if (rc < 0) {
+		keep_applied(run, w);
 		return fail_run(run, FX_REASON_RECONCILIATION_FAILED, true, &failure, err);
+	}
 	if (outcome == FX_APPLY_WAITING) {
 		fx_ks_state_set_text(&s->changes, fx_buf_str(&run->changes));
 		return 0;
