@@ -30,7 +30,7 @@ struct apply {
 	struct item *items;
 	size_t count;
 	struct fx_inventory *inventory;
-	struct fx_ignore *ignore;
+	struct fx_drift_ignore *ignore;
 };
 
 static void items_free(struct item *items, size_t count)
@@ -137,7 +137,7 @@ static uint64_t hash_object(const struct apply *a, const json_t *object)
 {
 	fx_autofree char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
 	uint64_t hash = text ? fx_hash(text, strlen(text)) : 0;
-	return hash ^ fx_ignore_hash(a->ignore) ^
+	return hash ^ fx_drift_ignore_hash(a->ignore) ^
 	       (uint64_t)json_is_true(json_object_get(a->run->spec, "force"));
 }
 
@@ -310,7 +310,7 @@ static int compare_live(struct apply *a, struct item *it, struct fx_error *err)
 	rc = clean_up(a, it, err);
 	bool drifted = false;
 	if (rc == 0)
-		rc = fx_ignore_has_drifted(a->ignore, it->live, it->dry_run, &drifted, err);
+		rc = fx_drift_ignore_has_drifted(a->ignore, it->live, it->dry_run, &drifted, err);
 	if (rc < 0)
 		return rc;
 	if (drifted)
@@ -417,9 +417,9 @@ static void add_change(struct fx_ks_run *run, const struct item *it)
 static int send_object(struct apply *a, const struct item *it, json_t **applied, struct fx_error *err)
 {
 	fx_auto(json) json_t *payload = json_incref(it->object);
-	if (it->live && it->dry_run && fx_ignore_hash(a->ignore)) {
+	if (it->live && it->dry_run && fx_drift_ignore_hash(a->ignore)) {
 		json_t *resolved = NULL;
-		int rc = fx_ignore_resolve(a->ignore, it->object, it->live, it->dry_run, &resolved, err);
+		int rc = fx_drift_ignore_resolve(a->ignore, it->object, it->live, it->dry_run, &resolved, err);
 		if (rc < 0)
 			return rc;
 		json_decref(payload);
@@ -545,8 +545,8 @@ static int run_stage(
 int fx_apply(struct fx_ks_run *run, json_t *objects, struct fx_inventory *inventory,
         enum fx_apply_outcome *out, struct fx_error *err)
 {
-	fx_auto(ignore) struct fx_ignore *ignore = NULL;
-	int rc = fx_ignore_new(json_object_get(run->spec, "ignore"), &ignore, err);
+	fx_auto(drift_ignore) struct fx_drift_ignore *ignore = NULL;
+	int rc = fx_drift_ignore_new(json_object_get(run->spec, "ignore"), &ignore, err);
 	if (rc < 0)
 		return rc;
 	struct apply a = {.run = run, .inventory = inventory, .ignore = ignore};

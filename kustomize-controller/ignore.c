@@ -14,7 +14,7 @@ struct rule {
 	const json_t *paths; /* borrowed from the copy of the rules */
 };
 
-struct fx_ignore {
+struct fx_drift_ignore {
 	struct fx_arena *arena;
 	json_t *copy;
 	uint64_t hash;
@@ -114,7 +114,7 @@ static bool put_at(json_t *root, const char *pointer, const json_t *value)
 
 /* ---- rules ---- */
 
-static int add_rule(struct fx_ignore *ignore, const json_t *rule, struct fx_error *err)
+static int add_rule(struct fx_drift_ignore *ignore, const json_t *rule, struct fx_error *err)
 {
 	const json_t *target = json_object_get(rule, "target");
 	struct rule r = {.paths = json_object_get(rule, "paths")};
@@ -136,10 +136,11 @@ static int add_rule(struct fx_ignore *ignore, const json_t *rule, struct fx_erro
 	return 0;
 }
 
-int fx_ignore_new(const json_t *rules, struct fx_ignore **out, struct fx_error *err)
+int fx_drift_ignore_new(const json_t *rules, struct fx_drift_ignore **out, struct fx_error *err)
 {
 	size_t count = json_array_size(rules), i;
-	fx_auto(ignore) struct fx_ignore *ignore = calloc(1, sizeof(*ignore) + count * sizeof(struct rule));
+	fx_auto(drift_ignore) struct fx_drift_ignore *ignore =
+	        calloc(1, sizeof(*ignore) + count * sizeof(struct rule));
 	fx_autofree char *text = json_dumps(count ? rules : json_true(), JSON_COMPACT | JSON_ENCODE_ANY);
 	if (!ignore || !text)
 		return fx_fail_nomem(err);
@@ -158,7 +159,7 @@ int fx_ignore_new(const json_t *rules, struct fx_ignore **out, struct fx_error *
 	return 0;
 }
 
-void fx_ignore_free(struct fx_ignore *ignore)
+void fx_drift_ignore_free(struct fx_drift_ignore *ignore)
 {
 	if (!ignore)
 		return;
@@ -167,13 +168,13 @@ void fx_ignore_free(struct fx_ignore *ignore)
 	free(ignore);
 }
 
-uint64_t fx_ignore_hash(const struct fx_ignore *ignore)
+uint64_t fx_drift_ignore_hash(const struct fx_drift_ignore *ignore)
 {
 	return ignore->hash;
 }
 
 /* Calls fn with each path of the rules that match the object. */
-static int each_path(struct fx_ignore *ignore, const json_t *object,
+static int each_path(struct fx_drift_ignore *ignore, const json_t *object,
         int (*fn)(void *arg, const char *path, struct fx_error *err), void *arg, struct fx_error *err)
 {
 	for (size_t i = 0; i < ignore->count; i++) {
@@ -207,8 +208,8 @@ static int leave_out(void *arg, const char *path, struct fx_error *err)
 	return put_at(p->live, path, NULL) && put_at(p->dry_run, path, NULL) ? 0 : fx_fail_nomem(err);
 }
 
-int fx_ignore_has_drifted(
-        struct fx_ignore *ignore, const json_t *live, const json_t *dry_run, bool *out, struct fx_error *err)
+int fx_drift_ignore_has_drifted(struct fx_drift_ignore *ignore, const json_t *live, const json_t *dry_run,
+        bool *out, struct fx_error *err)
 {
 	*out = fx_ssa_has_drifted(live, dry_run);
 	if (!*out || !live || !ignore->count)
@@ -241,7 +242,7 @@ static int resolve_path(void *arg, const char *path, struct fx_error *err)
 	return put_at(p->object, path, is) ? 0 : fx_fail_nomem(err);
 }
 
-int fx_ignore_resolve(struct fx_ignore *ignore, const json_t *object, const json_t *live,
+int fx_drift_ignore_resolve(struct fx_drift_ignore *ignore, const json_t *object, const json_t *live,
         const json_t *dry_run, json_t **out, struct fx_error *err)
 {
 	fx_auto(json) json_t *copy = json_deep_copy(object);

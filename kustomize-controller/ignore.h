@@ -15,24 +15,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct fx_ignore;
+struct fx_drift_ignore;
 
 /* rules: `spec.ignore`, may be NULL. FX_E_INVALID for a selector that is none. */
-int fx_ignore_new(const json_t *rules, struct fx_ignore **out, struct fx_error *err) fx_must_use;
-void fx_ignore_free(struct fx_ignore *ignore);
-FX_DEFINE_AUTO(ignore, struct fx_ignore, fx_ignore_free)
+int fx_drift_ignore_new(const json_t *rules, struct fx_drift_ignore **out, struct fx_error *err) fx_must_use;
+void fx_drift_ignore_free(struct fx_drift_ignore *ignore);
+FX_DEFINE_AUTO(drift_ignore, struct fx_drift_ignore, fx_drift_ignore_free)
 
 /* Hash (of this process) of the rules; 0: none. */
-uint64_t fx_ignore_hash(const struct fx_ignore *ignore);
+uint64_t fx_drift_ignore_hash(const struct fx_drift_ignore *ignore);
 
 /* As fx_ssa_has_drifted(), without the fields that the rules name. */
-int fx_ignore_has_drifted(struct fx_ignore *ignore, const json_t *live, const json_t *dry_run, bool *out,
-        struct fx_error *err) fx_must_use;
+int fx_drift_ignore_has_drifted(struct fx_drift_ignore *ignore, const json_t *live, const json_t *dry_run,
+        bool *out, struct fx_error *err) fx_must_use;
 
 /* What to send instead of object, of which live and dry_run are the state and what applying would
  * make of it: fields named by a rule that differ are left out when another applier owns them, else they
  * have the live value. New reference. */
-int fx_ignore_resolve(struct fx_ignore *ignore, const json_t *object, const json_t *live,
+int fx_drift_ignore_resolve(struct fx_drift_ignore *ignore, const json_t *object, const json_t *live,
         const json_t *dry_run, json_t **out, struct fx_error *err) fx_must_use;
 
 #endif

@@ -863,17 +863,17 @@ const char *fx_fmt_duration(int64_t ns, char out[40])
 	if (u == 0)
 		return "0s";
 	if (unit < 1000000000)
-		snprintf(out, 40, "%s%llu%s%s", sign, (unsigned long long)w, tail,
+		snprintf(out, 40, "%s%llu%.10s%s", sign, (unsigned long long)w, tail,
 		        unit == 1      ? "ns"
 		        : unit == 1000 ? "µs"
 		                       : "ms");
 	else if (w < 60)
-		snprintf(out, 40, "%s%llu%ss", sign, (unsigned long long)w, tail);
+		snprintf(out, 40, "%s%llu%.10ss", sign, (unsigned long long)w, tail);
 	else if (w < 3600)
-		snprintf(out, 40, "%s%llum%llu%ss", sign, (unsigned long long)w / 60,
+		snprintf(out, 40, "%s%llum%llu%.10ss", sign, (unsigned long long)w / 60,
 		        (unsigned long long)w % 60, tail);
 	else
-		snprintf(out, 40, "%s%lluh%llum%llu%ss", sign, (unsigned long long)w / 3600,
+		snprintf(out, 40, "%s%lluh%llum%llu%.10ss", sign, (unsigned long long)w / 3600,
 		        (unsigned long long)w / 60 % 60, (unsigned long long)w % 60, tail);
 	return out;
 }

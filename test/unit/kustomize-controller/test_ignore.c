@@ -63,16 +63,16 @@ static const struct {
 START_TEST(test_payload)
 {
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
-	fx_auto(ignore) struct fx_ignore *ignore = NULL;
+	fx_auto(drift_ignore) struct fx_drift_ignore *ignore = NULL;
 	json_t *rules = parse(payloads[_i].rules), *out = NULL;
 	json_t *live = object_of(payloads[_i].live, payloads[_i].managed);
 	json_t *sent = object_of(payloads[_i].sent, payloads[_i].managed);
 	json_t *want = object_of(payloads[_i].want, payloads[_i].managed);
 	bool drifted = false;
-	ck_assert_ok(fx_ignore_new(rules, &ignore, &err), &err);
-	ck_assert_ok(fx_ignore_has_drifted(ignore, live, sent, &drifted, &err), &err);
+	ck_assert_ok(fx_drift_ignore_new(rules, &ignore, &err), &err);
+	ck_assert_ok(fx_drift_ignore_has_drifted(ignore, live, sent, &drifted, &err), &err);
 	ck_assert_msg(drifted == payloads[_i].drifted, "%s: drift", payloads[_i].name);
-	ck_assert_ok(fx_ignore_resolve(ignore, sent, live, sent, &out, &err), &err);
+	ck_assert_ok(fx_drift_ignore_resolve(ignore, sent, live, sent, &out, &err), &err);
 	fx_autofree char *got = json_dumps(json_object_get(out, "spec"), JSON_SORT_KEYS);
 	ck_assert_msg(json_equal(out, want), "%s: %s", payloads[_i].name, got);
 	json_decref(rules);
@@ -105,13 +105,13 @@ static const struct {
 START_TEST(test_target)
 {
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
-	fx_auto(ignore) struct fx_ignore *ignore = NULL;
+	fx_auto(drift_ignore) struct fx_drift_ignore *ignore = NULL;
 	json_t *rules = parse(REPLICAS);
 	json_object_set_new(json_array_get(rules, 0), "target", parse(targets[_i].target));
 	json_t *live = object_of("{'replicas':5}", "[]"), *sent = object_of("{'replicas':1}", "[]");
 	bool drifted = false;
-	ck_assert_ok(fx_ignore_new(rules, &ignore, &err), &err);
-	ck_assert_ok(fx_ignore_has_drifted(ignore, live, sent, &drifted, &err), &err);
+	ck_assert_ok(fx_drift_ignore_new(rules, &ignore, &err), &err);
+	ck_assert_ok(fx_drift_ignore_has_drifted(ignore, live, sent, &drifted, &err), &err);
 	ck_assert_msg(drifted != targets[_i].selected, "%s", targets[_i].target);
 	json_decref(rules);
 	json_decref(live);
@@ -124,10 +124,10 @@ static const char *const bad_targets[] = {"{'name':'(a'}", "{'labelSelector':'a 
 START_TEST(test_bad_target)
 {
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
-	fx_auto(ignore) struct fx_ignore *ignore = NULL;
+	fx_auto(drift_ignore) struct fx_drift_ignore *ignore = NULL;
 	json_t *rules = parse(REPLICAS);
 	json_object_set_new(json_array_get(rules, 0), "target", parse(bad_targets[_i]));
-	ck_assert_int_eq(fx_ignore_new(rules, &ignore, &err), -FX_E_INVALID);
+	ck_assert_int_eq(fx_drift_ignore_new(rules, &ignore, &err), -FX_E_INVALID);
 	ck_assert_ptr_nonnull(strstr(fx_error_message(&err), "failed to create ignore rule selector: "));
 	json_decref(rules);
 }
