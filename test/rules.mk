@@ -49,7 +49,7 @@ compare-builds: $(BUILD)/bin/kustomize-controller ## real kustomize and ours on 
 # Clang's libFuzzer on the engine, FUZZ_SECONDS for each of the five targets.
 FUZZ_SECONDS ?= 600
 FUZZ_SRC := test/fuzz/fuzz_engine.c $(wildcard libflux/core/*.c libflux/kustomize/*.c) \
-	$(addprefix libflux/data/,node.c scalar.c yaml_read.c yaml_comments.c yaml_text.c yaml_write.c yaml_node.c values.c json.c \
+	$(addprefix libflux/data/,node.c scalar.c yaml_read.c yaml_comments.c yaml_text.c yaml_write.c yaml_node.c values.c base64.c json.c \
 	schema.c merge.c jsonpatch.c)
 .PHONY: fuzz
 fuzz: ## run the libFuzzer targets (FUZZ_SECONDS=600 each)

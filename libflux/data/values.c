@@ -1,5 +1,6 @@
 #include "data/values.h"
 
+#include "data/base64.h"
 #include "data/yaml.h"
 #include "data/yaml_text.h"
 
@@ -65,17 +66,6 @@ static int fold_nel(const char *s, size_t len, struct fx_value_text *out)
 	return 0;
 }
 
-static int base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* Bytes that are no UTF-8 become U+FFFD, as in encoding/json. */
 static size_t to_valid_utf8(const char *s, size_t len, char *out)
 {
@@ -98,31 +88,14 @@ static size_t to_valid_utf8(const char *s, size_t len, char *out)
 
 static int decode_binary(const struct fx_node *node, struct fx_value_text *out, struct fx_error *err)
 {
-	fx_autofree char *raw = malloc(node->len + 1);
-	char *text = malloc((size_t)node->len * 3 + 1);
-	out->owned = text;
-	if (!raw || !text)
-		return fx_fail_nomem(err);
-	size_t n = 0, digits = 0;
-	unsigned bits = 0;
-	bool bad = false;
-	for (uint32_t i = 0; i < node->len; i++) {
-		char c = node->text[i];
-		if (c == '\n' || c == '\r')
-			continue;
-		if (c == '=') {
-			digits++;
-			continue;
-		}
-		int d = base64_digit(c);
-		bad |= d < 0;
-		bits = bits << 6 | (unsigned)(d & 63);
-		digits++;
-		if (digits % 4 != 1)
-			raw[n++] = (char)(bits >> (6 - 2 * ((digits - 1) % 4)));
-	}
-	if (bad || digits % 4 != 0)
+	size_t n = 0;
+	fx_autofree char *raw = fx_base64_decode(node->text, node->len, &n);
+	if (!raw)
 		return fx_fail(err, FX_E_INVALID, "yaml: !!binary value contains invalid base64 data");
+	char *text = malloc(n * 3 + 1);
+	if (!text)
+		return fx_fail_nomem(err);
+	out->owned = text;
 	out->len = to_valid_utf8(raw, n, text);
 	out->text = text;
 	return 0;

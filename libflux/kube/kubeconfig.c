@@ -2,10 +2,10 @@
 #include "kube/config_internal.h"
 
 #include "core/arena.h"
+#include "data/base64.h"
 #include "data/jansson.h"
 #include "data/json.h"
 #include "data/yaml.h"
-#include "kube/base64.h"
 
 #include <string.h>
 

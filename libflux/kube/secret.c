@@ -1,6 +1,6 @@
 #include "kube/secret.h"
 
-#include "kube/base64.h"
+#include "data/base64.h"
 #include "kube/object.h"
 
 #include <openssl/bio.h>

@@ -1,5 +1,6 @@
 #include "kustomize/engine.h"
 
+#include "data/base64.h"
 #include "data/json.h"
 #include "data/yaml_text.h"
 
@@ -178,31 +179,21 @@ static void load_pairs(
 
 /* ---- the object ---- */
 
+#define BASE64_COLUMNS 70
+
 /* go-yaml's base64: lines of 70 when there is more than one. */
 static const char *base64(struct fx_build *b, const char *data, size_t len, size_t *out_len)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t size = (len + 2) / 3 * 4, n = 0;
-	bool lines = size / 70 + 1 > 1;
-	char *out = fx_new(b, size + size / 70 + 2);
-	size_t column = 0;
-	for (size_t i = 0; i < len; i += 3) {
-		unsigned v = (unsigned)(unsigned char)data[i] << 16;
-		if (i + 1 < len)
-			v |= (unsigned)(unsigned char)data[i + 1] << 8;
-		if (i + 2 < len)
-			v |= (unsigned char)data[i + 2];
-		for (int k = 0; k < 4; k++) {
-			bool pad = (k == 2 && i + 1 >= len) || (k == 3 && i + 2 >= len);
-			out[n++] = pad ? '=' : digits[v >> (18 - 6 * k) & 63];
-			if (++column == 70 && lines) {
-				out[n++] = '\n';
-				column = 0;
-			}
-		}
+	size_t size = fx_base64_size(len), n = 0;
+	char *line = fx_new(b, size), *out = fx_new(b, size + size / BASE64_COLUMNS + 1);
+	fx_base64_encode_to(data, len, line);
+	for (size_t at = 0; at < size; at += BASE64_COLUMNS) {
+		size_t part = size - at < BASE64_COLUMNS ? size - at : BASE64_COLUMNS;
+		memcpy(out + n, line + at, part);
+		n += part;
+		if (size >= BASE64_COLUMNS)
+			out[n++] = '\n';
 	}
-	if (lines && column)
-		out[n++] = '\n';
 	*out_len = n;
 	return out;
 }

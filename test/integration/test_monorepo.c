@@ -3,7 +3,7 @@
 #include "core/arena.h"
 #include "data/json.h"
 #include "data/yaml.h"
-#include "kube/base64.h"
+#include "data/base64.h"
 #include "kube/object.h"
 #include "test/integration/env_main.h"
 

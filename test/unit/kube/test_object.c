@@ -1,7 +1,7 @@
 #include "../unit.h"
 
 #include "core/clock.h"
-#include "kube/base64.h"
+#include "data/base64.h"
 #include "kube/client.h"
 #include "kube/limiter.h"
 #include "kube/object.h"

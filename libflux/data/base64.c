@@ -1,4 +1,4 @@
-#include "kube/base64.h"
+#include "data/base64.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -52,19 +52,26 @@ char *fx_base64_decode(const char *text, size_t len, size_t *out_len)
 	return fx_take(out);
 }
 
-char *fx_base64_encode(const void *data, size_t len)
+void fx_base64_encode_to(const void *data, size_t len, char *out)
 {
 	const unsigned char *in = data;
-	char *out = malloc((len + 2) / 3 * 4 + 1), *at = out;
-	for (size_t i = 0; out && i < len; i += 3) {
+	for (size_t i = 0; i < len; i += 3) {
 		uint32_t bits = (uint32_t)in[i] << 16 | (i + 1 < len ? (uint32_t)in[i + 1] << 8 : 0) |
 		                (i + 2 < len ? in[i + 2] : 0);
-		*at++ = ALPHABET[bits >> 18];
-		*at++ = ALPHABET[bits >> 12 & 63];
-		*at++ = i + 1 < len ? ALPHABET[bits >> 6 & 63] : '=';
-		*at++ = i + 2 < len ? ALPHABET[bits & 63] : '=';
+		*out++ = ALPHABET[bits >> 18];
+		*out++ = ALPHABET[bits >> 12 & 63];
+		*out++ = i + 1 < len ? ALPHABET[bits >> 6 & 63] : '=';
+		*out++ = i + 2 < len ? ALPHABET[bits & 63] : '=';
 	}
-	if (out)
-		*at = '\0';
+}
+
+char *fx_base64_encode(const void *data, size_t len)
+{
+	size_t size = fx_base64_size(len);
+	char *out = malloc(size + 1);
+	if (!out)
+		return NULL;
+	fx_base64_encode_to(data, len, out);
+	out[size] = '\0';
 	return out;
 }
