@@ -435,6 +435,26 @@ static void validate_ports(const json_t *ports, const char *path, const char *fi
 	}
 }
 
+/* Keys become names of files in a volume. */
+static void validate_data_keys(const json_t *o, const char *field, json_t *problems)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+	const char *key;
+	json_t *value;
+	json_object_foreach (json_object_get(o, field), key, value) {
+		fx_autofree char *where = NULL;
+		if ((*key && strspn(key, allowed) == strlen(key) && strcmp(key, ".") != 0 &&
+		            strncmp(key, "..", 2) != 0) ||
+		        asprintf(&where, "%s[%s]", field, key) < 0)
+			continue;
+		problem(problems, "FieldValueInvalid", where,
+		        "Invalid value: \"%s\": a valid config key must consist of alphanumeric characters, "
+		        "'-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for "
+		        "validation is '[-._a-zA-Z0-9]+')",
+		        key);
+	}
+}
+
 void fx_as_builtin_validate(
         const struct fx_as_resource *r, const json_t *o, const json_t *old, json_t *problems)
 {
@@ -467,6 +487,8 @@ void fx_as_builtin_validate(
 		if (old)
 			validate_pod_update(o, old, problems);
 	} else if (is_kind(r, "Secret") || is_kind(r, "ConfigMap")) {
+		validate_data_keys(o, "data", problems);
+		validate_data_keys(o, "binaryData", problems);
 		validate_frozen_data(o, old, problems);
 		immutable(o, old, NULL, "type", frozen, problems);
 	} else if (is_kind(r, "Service")) {

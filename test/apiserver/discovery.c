@@ -1,6 +1,7 @@
 #include "discovery.h"
 
 #include "core/cleanup.h"
+#include "core/clock.h"
 #include "obj.h"
 
 #include <string.h>
@@ -12,12 +13,20 @@ static json_t *verbs(const struct fx_as_resource *r)
 	                               "list", "patch", "update", "watch");
 }
 
+/* A real server shows a new definition a moment after it is established, and the aggregated document
+ * later still. */
+static bool is_hidden(const struct fx_as *as, const struct fx_as_resource *r, bool aggregated)
+{
+	int64_t lag_ms = aggregated ? 2 * as->discovery_lag_ms : as->discovery_lag_ms;
+	return r->removed || (r->custom && fx_now_ms() - r->defined_ms < lag_ms);
+}
+
 /* Names of groups in the order of first appearance, each with its versions in order of preference. */
-static json_t *groups(const struct fx_as *as)
+static json_t *groups(const struct fx_as *as, bool aggregated)
 {
 	json_t *out = json_object();
 	fx_vec_foreach (struct fx_as_resource *, r, &as->kinds.all) {
-		if ((*r)->removed)
+		if (is_hidden(as, *r, aggregated))
 			continue;
 		json_t *versions = json_object_get(out, (*r)->group);
 		if (!versions) {
@@ -63,7 +72,7 @@ static json_t *group_entry(const char *group, const json_t *versions)
 
 json_t *fx_as_discovery_groups(const struct fx_as *as)
 {
-	fx_auto(json) json_t *all = groups(as);
+	fx_auto(json) json_t *all = groups(as, false);
 	json_t *list = json_array();
 	const char *group;
 	json_t *versions;
@@ -76,7 +85,7 @@ json_t *fx_as_discovery_groups(const struct fx_as *as)
 
 json_t *fx_as_discovery_group(const struct fx_as *as, const char *group)
 {
-	fx_auto(json) json_t *all = groups(as);
+	fx_auto(json) json_t *all = groups(as, false);
 	const json_t *versions = *group ? json_object_get(all, group) : NULL;
 	if (!versions)
 		return NULL;
@@ -107,7 +116,7 @@ json_t *fx_as_discovery_resources(const struct fx_as *as, const char *group, con
 	json_t *list = json_array();
 	fx_vec_foreach (struct fx_as_resource *, r, &as->kinds.all) {
 		const struct fx_as_version *v = fx_as_resource_version(*r, version);
-		if ((*r)->removed || strcmp((*r)->group, group) != 0 || !v)
+		if (is_hidden(as, *r, false) || strcmp((*r)->group, group) != 0 || !v)
 			continue;
 		json_array_append_new(list, resource_entry(*r, ""));
 		if (v->has_status)
@@ -148,7 +157,7 @@ static json_t *aggregated_version(const struct fx_as *as, const char *group, con
 	json_t *list = json_array();
 	fx_vec_foreach (struct fx_as_resource *, r, &as->kinds.all) {
 		const struct fx_as_version *v = fx_as_resource_version(*r, version);
-		if (!(*r)->removed && v && strcmp((*r)->group, group) == 0)
+		if (!is_hidden(as, *r, true) && v && strcmp((*r)->group, group) == 0)
 			json_array_append_new(list, aggregated_resource(*r, v));
 	}
 	return json_pack("{s:s,s:o,s:s}", "version", version, "resources", list, "freshness", "Current");
@@ -156,7 +165,7 @@ static json_t *aggregated_version(const struct fx_as *as, const char *group, con
 
 json_t *fx_as_discovery_aggregated(const struct fx_as *as, bool core)
 {
-	fx_auto(json) json_t *all = groups(as);
+	fx_auto(json) json_t *all = groups(as, true);
 	json_t *items = json_array();
 	const char *group;
 	json_t *versions, *version;

@@ -49,11 +49,15 @@ static int parse_type(const char *type, struct fx_as_fault_hit *hit)
 int fx_as_faults_add(struct fx_as *as, const json_t *request, struct fx_error *err)
 {
 	const char *type = fx_json_str_at(request, "type");
+	if (type && strcmp(type, "discovery") == 0) {
+		as->discovery_lag_ms = fx_json_int_at(request, 0, "latencyMs");
+		return 0;
+	}
 	struct fx_as_fault_hit hit = {.latency_ms = (int)fx_json_int_at(request, 0, "latencyMs"),
 	        .retry_after_s = (int)fx_json_int_at(request, 0, "retryAfter")};
 	if (!type || parse_type(type, &hit) < 0)
-		return fx_fail(
-		        err, FX_E_INVALID, "type must be latency, reset, truncate, cut or a status code");
+		return fx_fail(err, FX_E_INVALID,
+		        "type must be latency, reset, truncate, cut, discovery or a status code");
 	struct fx_as_fault *f = calloc(1, sizeof(*f));
 	if (!f)
 		return fx_fail_nomem(err);
@@ -83,6 +87,7 @@ json_t *fx_as_faults_list(const struct fx_as *as)
 
 void fx_as_faults_clear(struct fx_as *as)
 {
+	as->discovery_lag_ms = 0;
 	while (as->faults) {
 		struct fx_as_fault *f = as->faults;
 		as->faults = f->next;

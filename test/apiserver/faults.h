@@ -26,7 +26,8 @@ struct fx_as_fault_hit {
 /* Adds the fault that a control request describes:
  * {"path":"/api/v1","verb":"list","user":"x","type":"503","count":2,"latencyMs":10,"retryAfter":1}.
  * path is a prefix; path, verb and user default to everything, count to 1 (-1: always). type is latency,
- * reset, truncate, cut or one of 409, 410, 429, 500, 503. FX_E_INVALID. */
+ * reset, truncate, cut or one of 409, 410, 429, 500, 503; or discovery, which hides definitions that are
+ * younger than latencyMs from discovery until the faults are cleared. FX_E_INVALID. */
 int fx_as_faults_add(struct fx_as *as, const json_t *request, struct fx_error *err) fx_must_use;
 /* The faults that are left, with their remaining counts; a new reference. */
 json_t *fx_as_faults_list(const struct fx_as *as);

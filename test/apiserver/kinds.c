@@ -1,6 +1,7 @@
 #include "kinds.h"
 
 #include "core/cleanup.h"
+#include "core/clock.h"
 #include "obj.h"
 
 #include <ctype.h>
@@ -300,11 +301,14 @@ struct fx_as_resource *fx_as_registry_define(struct fx_as_registry *registry, co
 		if ((*it)->custom && strcmp((*it)->group, group) == 0 && strcmp((*it)->plural, plural) == 0)
 			r = *it;
 	}
+	bool is_new = !r || r->removed;
 	/* The names may point into the old values only through the definition, never into r. */
 	if (r)
 		resource_clear(r);
 	else
 		r = resource_new(registry);
+	if (is_new)
+		r->defined_ms = fx_now_ms();
 	r->custom = r->has_generation = true;
 	r->removed = false;
 	r->group = strdup(group);

@@ -38,8 +38,9 @@ struct fx_as_resource {
 	bool namespaced;
 	bool custom;
 	bool has_generation;
-	bool is_virtual; /* create only, nothing is stored */
-	bool removed;    /* its definition is gone */
+	bool is_virtual;    /* create only, nothing is stored */
+	bool removed;       /* its definition is gone */
+	int64_t defined_ms; /* when the definition came, fx_now_ms() */
 	FX_VEC(struct fx_as_version *) versions;
 	struct fx_map objects; /* "namespace/name" to struct fx_as_object */
 };

@@ -28,6 +28,7 @@ struct fx_as {
 	unsigned counter; /* of cluster addresses and ports */
 	struct fx_as_watch *watches;
 	struct fx_as_fault *faults;
+	int64_t discovery_lag_ms; /* how long discovery does not show a new definition */
 	struct fx_as_controllers *controllers;
 	struct fx_map tokens; /* token to user name */
 	FX_VEC(struct fx_as_deny) denied;
