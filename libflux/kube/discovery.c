@@ -21,6 +21,7 @@ struct fx_discovery {
 	uint64_t round;                   /* counts refreshes that ended */
 	bool refreshing;
 	bool change_expected;
+	int64_t expected_ms; /* when it was; 0: never */
 	int64_t refreshed_ms;
 	struct fx_error last_error; /* of the last round */
 };
@@ -247,12 +248,55 @@ static bool may_refresh(const struct fx_discovery *discovery)
 	       fx_now_ms() - discovery->refreshed_ms >= FX_DISCOVERY_REFRESH_MIN_MS;
 }
 
+static bool is_settling(const struct fx_discovery *discovery)
+{
+	return discovery->expected_ms && fx_now_ms() - discovery->expected_ms < FX_DISCOVERY_SETTLE_MS;
+}
+
+/* The documents of one group alone. */
+static int read_group(struct reading *reading, const char *group, struct fx_error *err)
+{
+	fx_auto(buf) struct fx_buf path = FX_BUF_INIT;
+	fx_auto(json) json_t *root = NULL;
+	if (!*group)
+		return read_legacy_version(reading, group, "v1", err);
+	fx_buf_addf(&path, "/apis/%s", group);
+	const struct fx_kube_request request = {.path = fx_buf_str(&path)};
+	fx_auto(error) struct fx_error failure = FX_ERROR_INIT;
+	int rc = fx_kube_do(reading->kube, &request, reading->cancel, NULL, &root, &failure);
+	if (rc == 0)
+		return read_legacy_group(reading, root, err);
+	if (rc == -FX_E_NOT_FOUND)
+		return 0;
+	fx_error_move(err, &failure);
+	return rc;
+}
+
+/* Called with the lock, which is given up meanwhile: asks for the documents of the group (version "" or NULL)
+ * or group version alone, and adds what the table does not have. */
+static int read_own(struct fx_discovery *discovery, const char *group, const char *version,
+        struct fx_cancel *cancel, struct fx_error *err)
+{
+	fx_auto(discovery_table) struct fx_discovery_table *table = fx_discovery_table_new();
+	struct reading reading = {.kube = discovery->kube, .cancel = cancel, .table = table};
+	if (!table)
+		return fx_fail_nomem(err);
+	pthread_mutex_unlock(&discovery->lock);
+	int rc = version && *version ? read_legacy_version(&reading, group, version, err)
+	                             : read_group(&reading, group, err);
+	pthread_mutex_lock(&discovery->lock);
+	if (rc < 0)
+		return fx_error_wrap(err, "failed to get API group resources");
+	return discovery->table ? fx_discovery_table_merge(discovery->table, table, err) : 0;
+}
+
 int fx_discovery_kind(struct fx_discovery *discovery, const char *group, const char *version,
         const char *kind, struct fx_cancel *cancel, struct fx_resource *out, struct fx_error *err)
 {
 	int rc = 0;
 	pthread_mutex_lock(&discovery->lock);
 	bool found = lookup(discovery, group, version, kind, out);
+	bool ask_group = !found && (may_refresh(discovery) || is_settling(discovery));
 	/* A refresh that was under way when we came may have read before our kind was there: a second one
 	 * settles it. */
 	for (int i = 0; !found && rc == 0 && i < 2 && may_refresh(discovery); i++) {
@@ -262,6 +306,10 @@ int fx_discovery_kind(struct fx_discovery *discovery, const char *group, const c
 		if (!shared)
 			break;
 		discovery->change_expected = true;
+	}
+	if (rc == 0 && !found && ask_group) {
+		rc = read_own(discovery, group, version, cancel, err);
+		found = rc == 0 && lookup(discovery, group, version, kind, out);
 	}
 	pthread_mutex_unlock(&discovery->lock);
 	if (rc < 0 || found)
@@ -293,5 +341,23 @@ void fx_discovery_expect_change(struct fx_discovery *discovery)
 {
 	pthread_mutex_lock(&discovery->lock);
 	discovery->change_expected = true;
+	discovery->expected_ms = fx_now_ms();
+	pthread_mutex_unlock(&discovery->lock);
+}
+
+bool fx_discovery_is_settling(struct fx_discovery *discovery)
+{
+	pthread_mutex_lock(&discovery->lock);
+	bool settling = is_settling(discovery);
+	pthread_mutex_unlock(&discovery->lock);
+	return settling;
+}
+
+void fx_discovery_forget(struct fx_discovery *discovery, const struct fx_resource *resource)
+{
+	pthread_mutex_lock(&discovery->lock);
+	if (discovery->table)
+		fx_discovery_table_remove(
+		        discovery->table, resource->group, resource->version, resource->kind);
 	pthread_mutex_unlock(&discovery->lock);
 }

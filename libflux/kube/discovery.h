@@ -4,6 +4,10 @@
  * few seconds: a manifest with a misspelt kind must not hammer the server); callers that
  * need it at the same time share one refresh. Thread safe; functions that may refresh block: [worker].
  *
+ * A server shows a new definition some moments after it is established: first in the document of its
+ * group version, which is asked too before a kind counts as missing, then in the aggregated one. Callers that
+ * know of a change say so (fx_discovery_expect_change()) and try again while it settles.
+ *
  * Reads the aggregated form (apidiscovery.k8s.io v2, v2beta1) in two requests where the server offers it,
  * else the legacy documents, one request a group version.
  */
@@ -17,6 +21,9 @@
 #define FX_DISCOVERY_RESOURCES_MAX 65536
 /* The shortest time between two refreshes that missing kinds cause. */
 #define FX_DISCOVERY_REFRESH_MIN_MS 2000
+/* How long after an expected change a missing kind may still appear: several times what a busy server was
+ * seen to take. */
+#define FX_DISCOVERY_SETTLE_MS 30000
 
 struct fx_discovery;
 
@@ -54,5 +61,9 @@ bool fx_discovery_peek(struct fx_discovery *discovery, const char *group, const 
 
 /* [any] Makes the next missing kind refresh at once (CRDs were applied). */
 void fx_discovery_expect_change(struct fx_discovery *discovery);
+/* [any] True for FX_DISCOVERY_SETTLE_MS after the last expected change. */
+bool fx_discovery_is_settling(struct fx_discovery *discovery);
+/* [any] Takes a mapping out that the server does not serve any more. */
+void fx_discovery_forget(struct fx_discovery *discovery, const struct fx_resource *resource);
 
 #endif

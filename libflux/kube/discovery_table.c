@@ -145,3 +145,28 @@ const struct fx_discovery_entry *fx_discovery_table_find(
 	}
 	return NULL;
 }
+
+int fx_discovery_table_merge(
+        struct fx_discovery_table *table, const struct fx_discovery_table *from, struct fx_error *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < from->entries.len; i++) {
+		const struct fx_discovery_entry *e = &from->entries.items[i];
+		if (!fx_discovery_table_find(table, e->group, e->version, e->kind))
+			rc = add(table, e, err);
+	}
+	return rc;
+}
+
+void fx_discovery_table_remove(
+        struct fx_discovery_table *table, const char *group, const char *version, const char *kind)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < table->entries.len; i++) {
+		const struct fx_discovery_entry *e = &table->entries.items[i];
+		if (strcmp(e->kind, kind) != 0 || strcmp(e->group, group) != 0 ||
+		        strcmp(e->version, version) != 0)
+			table->entries.items[kept++] = *e;
+	}
+	table->entries.len = kept;
+}

@@ -33,6 +33,12 @@ int fx_discovery_table_add_group(
 int fx_discovery_table_add_list(struct fx_discovery_table *table, const char *group, const char *version,
         const json_t *list, struct fx_error *err) fx_must_use;
 
+/* Adds what the table lacks. */
+int fx_discovery_table_merge(struct fx_discovery_table *table, const struct fx_discovery_table *from,
+        struct fx_error *err) fx_must_use;
+void fx_discovery_table_remove(
+        struct fx_discovery_table *table, const char *group, const char *version, const char *kind);
+
 /* version NULL: the first one that has the kind. NULL when there is none. */
 const struct fx_discovery_entry *fx_discovery_table_find(
         const struct fx_discovery_table *table, const char *group, const char *version, const char *kind);
