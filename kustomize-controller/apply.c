@@ -10,6 +10,9 @@
 
 /* An object that no watch shows this long after it was applied has been deleted unnoticed. */
 #define UNSEEN_MS (60 * 1000)
+/* The pauses before a kind that is to come is asked for again. */
+#define KIND_RETRY_MIN_MS 100
+#define KIND_RETRY_MAX_MS 2000
 
 /* One object on its way. */
 struct item {
@@ -27,6 +30,7 @@ struct item {
 
 struct apply {
 	struct fx_ks_run *run;
+	const json_t *objects; /* of all stages */
 	struct item *items;
 	size_t count;
 	struct fx_inventory *inventory;
@@ -250,6 +254,10 @@ static int dry_run(struct apply *a, struct item *it, struct fx_error *err)
 		}
 	}
 	if (rc < 0) {
+		/* The kind was taken away: the next pass asks for it anew. */
+		if (rc == -FX_E_NOT_FOUND &&
+		        strstr(fx_error_message(&failure), "could not find the requested resource"))
+			fx_discovery_forget(a->run->ks->manager->discovery, &it->resource);
 		rc = fx_ssa_wrap_dry_run_error(&failure, &status, &it->resource, it->object);
 		fx_error_move(err, &failure);
 	}
@@ -419,7 +427,8 @@ static int send_object(struct apply *a, const struct item *it, json_t **applied,
 	fx_auto(json) json_t *payload = json_incref(it->object);
 	if (it->live && it->dry_run && fx_drift_ignore_hash(a->ignore)) {
 		json_t *resolved = NULL;
-		int rc = fx_drift_ignore_resolve(a->ignore, it->object, it->live, it->dry_run, &resolved, err);
+		int rc =
+		        fx_drift_ignore_resolve(a->ignore, it->object, it->live, it->dry_run, &resolved, err);
 		if (rc < 0)
 			return rc;
 		json_decref(payload);
@@ -520,9 +529,95 @@ static int wait_stage(struct apply *a, size_t first, enum fx_stage stage, struct
 	return result == FX_HEALTH_OK ? 0 : -(int)FX_E_TIMEOUT;
 }
 
+/* ---- kinds whose definitions have just been applied ---- */
+
+static bool is_definition(const struct fx_ref *ref)
+{
+	return fx_ref_is(ref, "apiextensions.k8s.io", "CustomResourceDefinition");
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b && !strcmp(a, b);
+}
+
+/* True when the set itself has the definition of the kind. */
+static bool defines(const json_t *objects, const struct fx_gvk *gvk)
+{
+	size_t i, k;
+	json_t *object, *version;
+	json_array_foreach ((json_t *)objects, i, object) {
+		struct fx_ref ref = fx_manifest_ref(object);
+		const json_t *spec = json_object_get(object, "spec");
+		if (!is_definition(&ref) || !same_text(fx_json_str_at(spec, "group"), gvk->group) ||
+		        !same_text(fx_json_str_at(spec, "names", "kind"), gvk->kind))
+			continue;
+		json_array_foreach (json_object_get(spec, "versions"), k, version) {
+			if (same_text(fx_json_str_at(version, "name"), gvk->version) &&
+			        fx_json_bool_at(version, "served"))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* How long the kind of an object may be missing: 0 when there is no reason to wait for it. */
+static int64_t kind_timeout_ms(struct apply *a, const json_t *object)
+{
+	struct fx_discovery *discovery = a->run->ks->manager->discovery;
+	struct fx_resource ignored;
+	struct fx_gvk gvk;
+	if (fx_object_gvk(object, &gvk, NULL) < 0 ||
+	        fx_discovery_peek(discovery, gvk.group, gvk.version, gvk.kind, &ignored))
+		return 0;
+	int64_t timeout_s = 0;
+	if (defines(a->objects, &gvk))
+		timeout_s = FX_APPLY_KIND_TIMEOUT_S;
+	else if (json_array_size(json_object_get(a->run->spec, "dependsOn")))
+		timeout_s = FX_APPLY_FOREIGN_KIND_TIMEOUT_S;
+	if (timeout_s && !fx_discovery_is_settling(discovery))
+		fx_discovery_expect_change(discovery);
+	return fx_discovery_kind(discovery, gvk.group, gvk.version, gvk.kind, a->run->reconcile->cancel,
+	               &ignored, NULL) == -FX_E_NOT_FOUND
+	               ? timeout_s * 1000
+	               : 0;
+}
+
+/* 1: a kind of the stage is not served yet, the next pass looks again. Past the limit it is an error, which
+ * the dry run makes. */
+static int await_kinds(struct apply *a, size_t from, size_t to)
+{
+	struct fx_ks_state *s = a->run->state;
+	int64_t now_ns = fx_now_ns(), timeout_ms = 0;
+	for (size_t i = from; i < to && !timeout_ms; i++)
+		timeout_ms = kind_timeout_ms(a, json_array_get(a->objects, i));
+	if (!timeout_ms)
+		return 0;
+	if (!s->kind_missed_ns)
+		s->kind_missed_ns = now_ns;
+	int64_t waited_ms = (now_ns - s->kind_missed_ns) / 1000000;
+	if (waited_ms >= timeout_ms)
+		return 0;
+	fx_ks_state_set_wait(&a->run->ks->states, s, FX_KS_WAIT_STAGE);
+	int64_t pause_ms = waited_ms < KIND_RETRY_MIN_MS ? KIND_RETRY_MIN_MS : waited_ms;
+	a->run->result->requeue_after_ms = pause_ms < KIND_RETRY_MAX_MS ? pause_ms : KIND_RETRY_MAX_MS;
+	return 1;
+}
+
+static void expect_kinds(struct apply *a)
+{
+	bool changed = false;
+	for (size_t i = 0; i < a->count; i++)
+		changed = changed || (a->items[i].apply && is_definition(&a->items[i].ref));
+	if (changed)
+		fx_discovery_expect_change(a->run->ks->manager->discovery);
+}
+
 static int run_stage(
         struct apply *a, json_t *objects, size_t from, size_t to, enum fx_stage stage, struct fx_error *err)
 {
+	if (await_kinds(a, from, to))
+		return 1;
 	a->count = to - from;
 	a->items = calloc(a->count, sizeof(*a->items));
 	if (!a->items)
@@ -533,13 +628,9 @@ static int run_stage(
 	}
 	size_t first = a->inventory->len;
 	int rc = apply_stage(a, err);
+	expect_kinds(a);
 	items_free(a->items, a->count);
-	if (rc == 0 && stage <= FX_STAGE_CLASSES) {
-		if (stage == FX_STAGE_DEFINITIONS)
-			fx_discovery_expect_change(a->run->ks->manager->discovery);
-		rc = wait_stage(a, first, stage, err);
-	}
-	return rc;
+	return rc == 0 && stage <= FX_STAGE_CLASSES ? wait_stage(a, first, stage, err) : rc;
 }
 
 int fx_apply(struct fx_ks_run *run, json_t *objects, struct fx_inventory *inventory,
@@ -549,7 +640,7 @@ int fx_apply(struct fx_ks_run *run, json_t *objects, struct fx_inventory *invent
 	int rc = fx_drift_ignore_new(json_object_get(run->spec, "ignore"), &ignore, err);
 	if (rc < 0)
 		return rc;
-	struct apply a = {.run = run, .inventory = inventory, .ignore = ignore};
+	struct apply a = {.run = run, .objects = objects, .inventory = inventory, .ignore = ignore};
 	size_t count = json_array_size(objects);
 	for (size_t from = 0, to; from < count; from = to) {
 		struct fx_ref ref = fx_manifest_ref(json_array_get(objects, from));

@@ -11,10 +11,15 @@
 
 /* How long definitions and classes may take to become current. */
 #define FX_APPLY_STAGE_TIMEOUT_S 60
+/* How long a kind may be missing whose definition the set has, and any kind of a set that has dependencies
+ * (which may have brought it a moment ago): servers show new kinds late. */
+#define FX_APPLY_KIND_TIMEOUT_S 60
+#define FX_APPLY_FOREIGN_KIND_TIMEOUT_S 10
 
 enum fx_apply_outcome {
 	FX_APPLY_DONE,
-	FX_APPLY_WAITING, /* a stage is not current yet: state->wait is FX_KS_WAIT_STAGE */
+	FX_APPLY_WAITING, /* a stage is not current yet, or a kind not served: state->wait is FX_KS_WAIT_STAGE
+	                   */
 };
 
 /* Sets owner labels and common metadata and normalizes: what every object needs before it is

@@ -561,6 +561,7 @@ static int reconcile_artifact(struct fx_ks_run *run, struct fx_error *err)
 	} else {
 		set_wait(run, FX_KS_IDLE);
 		memset(s->stage_started_ns, 0, sizeof(s->stage_started_ns));
+		s->kind_missed_ns = 0;
 		s->run_started_ns = run->reconcile->started_ns;
 	}
 	/* The start of a run is shown only by what comes of it, unless that takes long: every write is

@@ -41,7 +41,7 @@ struct fx_applied {
 
 enum fx_ks_wait {
 	FX_KS_IDLE,
-	FX_KS_WAIT_STAGE,      /* definitions or classes must become current */
+	FX_KS_WAIT_STAGE,      /* definitions or classes must become current, or their kinds be served */
 	FX_KS_WAIT_HEALTH,     /* applied or named objects must become current */
 	FX_KS_WAIT_DEPENDENCY, /* other Kustomizations must become ready */
 	FX_KS_WAIT_GONE,       /* deleted objects must go (deletionPolicy WaitForTermination) */
@@ -59,6 +59,8 @@ struct fx_ks_state {
 	/* Since when this run waits for each stage; 0: it has not come to it. Each stage has its own time,
 	 * and every pass looks at the earlier ones again. */
 	int64_t stage_started_ns[FX_STAGE_COUNT];
+	int64_t kind_missed_ns; /* since when the server does not have a kind that is to come; 0: it has all
+	                         */
 	int64_t run_started_ns;
 	int64_t generation;
 	char *revision;  /* of the run that waits */
