@@ -23,8 +23,41 @@ static int status_of(int wait_status)
 	return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
 }
 
-/* In the child: descriptors, environment, the program. Returns only when that fails. */
-static void become(const struct fx_test_command *command, const int fds[3], pid_t parent)
+static size_t count_of(const char *const *list)
+{
+	size_t count = 0;
+	while (list && list[count])
+		count++;
+	return count;
+}
+
+static bool is_overridden(const char *variable, const char *const *by)
+{
+	size_t len = strcspn(variable, "=") + 1;
+	for (; by && *by; by++)
+		if (strncmp(*by, variable, len) == 0)
+			return true;
+	return false;
+}
+
+/* Our environment with the command's variables: the list is owned, its texts are not. */
+static char **make_environment(const struct fx_test_command *command)
+{
+	size_t have = count_of((const char *const *)environ), count = 0;
+	char **list = calloc(have + count_of(command->env) + 1, sizeof(*list));
+	for (size_t i = 0; list && i < have; i++)
+		if (!is_overridden(environ[i], command->env))
+			list[count++] = environ[i];
+	for (const char *const *e = command->env; list && e && *e; e++)
+		list[count++] = (char *)*e;
+	return list;
+}
+
+/*
+ * In the child: descriptors, then the program. Returns only when that fails. Other threads of the test may
+ * have held any lock at the fork, the allocator's too: only what a signal handler may do is done here.
+ */
+static void become(const struct fx_test_command *command, char **environment, const int fds[3], pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -32,21 +65,25 @@ static void become(const struct fx_test_command *command, const int fds[3], pid_
 	for (int i = 0; i < 3; i++)
 		if (fds[i] >= 0)
 			dup2(fds[i], i);
-	for (const char *const *e = command->env; e && *e; e++)
-		putenv((char *)*e);
-	execvp(command->argv[0], (char *const *)command->argv);
-	dprintf(STDERR_FILENO, "%s: %s\n", command->argv[0], strerror(errno));
+	execvpe(command->argv[0], (char *const *)command->argv, environment);
+	static const char text[] = ": the program cannot be started\n";
+	if (write(STDERR_FILENO, command->argv[0], strlen(command->argv[0])) > 0 &&
+	        write(STDERR_FILENO, text, sizeof(text) - 1) > 0)
+		return;
 }
 
 static int spawn(struct fx_test_process *out, const struct fx_test_command *command, const int fds[3],
         struct fx_error *err)
 {
 	pid_t parent = getpid();
+	fx_autofree char **environment = make_environment(command);
+	if (!environment)
+		return fx_fail_nomem(err);
 	pid_t pid = fork();
 	if (pid < 0)
 		return fx_fail_errno(err, "starting %s", command->argv[0]);
 	if (pid == 0) {
-		become(command, fds, parent);
+		become(command, environment, fds, parent);
 		_exit(STATUS_NO_PROGRAM);
 	}
 	int pidfd = open_pidfd(pid);
