@@ -1,14 +1,10 @@
 #include "kube/client_internal.h"
 
-#include "core/clock.h"
+#include "net/tls.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #define TIMEOUT_MS (30 * 1000)
-/* A service account token has 1 to 2 KiB. */
-#define TOKEN_MAX (64 * 1024)
 
 static void shared_unref(struct fx_kube_shared *shared)
 {
@@ -18,9 +14,8 @@ static void shared_unref(struct fx_kube_shared *shared)
 	free(shared->host);
 	fx_limiter_release(&shared->limiter);
 	pthread_mutex_destroy(&shared->lock);
-	if (shared->token)
-		explicit_bzero(shared->token, strlen(shared->token));
-	free(shared->token);
+	fx_kube_file_release(&shared->token_file);
+	fx_kube_file_release(&shared->ca_file);
 	free(shared);
 }
 
@@ -93,6 +88,7 @@ static struct fx_kube_config *config_copy(const struct fx_kube_config *from)
 	to->server = copy(from->server, &failed);
 	to->namespace_ = copy(from->namespace_, &failed);
 	to->ca_pem = copy(from->ca_pem, &failed);
+	to->ca_file = copy(from->ca_file, &failed);
 	to->cert_pem = copy(from->cert_pem, &failed);
 	to->key_pem = copy(from->key_pem, &failed);
 	to->tls_server_name = copy(from->tls_server_name, &failed);
@@ -137,6 +133,8 @@ static struct fx_kube_shared *shared_new(
 		shared_unref(shared);
 		return NULL;
 	}
+	shared->token_file = (struct fx_kube_file){.path = shared->config->token_file};
+	shared->ca_file = (struct fx_kube_file){.path = shared->config->ca_file, .check = fx_tls_check_ca};
 	return shared;
 }
 
@@ -164,7 +162,10 @@ int fx_kube_new(const struct fx_kube_config *config, const struct fx_kube_option
 	if (!config->server || !*config->server)
 		return fx_fail(err, FX_E_INVALID, "the Kubernetes configuration names no server");
 	if (config->exec)
-		return fx_fail(err, FX_E_UNSUPPORTED, "credential plugins of a kubeconfig are not supported");
+		return fx_fail(err, FX_E_UNSUPPORTED,
+		        "the kubeconfig's user gets credentials from the plugin '%.200s', which is not "
+		        "supported: use a token, a token file or a client certificate",
+		        config->exec->command ? config->exec->command : "");
 	struct fx_kube_shared *shared = shared_new(config, options);
 	if (!shared)
 		return fx_fail_nomem(err);
@@ -203,69 +204,6 @@ void fx_kube_count(struct fx_kube *kube, int status, const char *method)
 	options->on_request(options->on_request_arg, code, method ? method : "GET", kube->shared->host);
 }
 
-/* Content of a token file without the white space at its end; NULL when it cannot be read. */
-static char *read_token(const char *path)
-{
-	fx_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char text[TOKEN_MAX];
-	size_t len = 0;
-	if (fd < 0)
-		return NULL;
-	while (len < sizeof(text)) {
-		ssize_t n = read(fd, text + len, sizeof(text) - len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return NULL;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	while (len > 0 && strchr("\r\n\t ", text[len - 1]))
-		len--;
-	char *token = len > 0 ? strndup(text, len) : NULL;
-	explicit_bzero(text, sizeof(text));
-	return token;
-}
-
-/* A copy of the token of the file; an old one is better than none when the file is away. */
-static char *file_token(struct fx_kube_shared *shared)
-{
-	int64_t now = fx_now_ms();
-	char *token = NULL;
-	pthread_mutex_lock(&shared->lock);
-	if (!shared->token || now - shared->token_read_ms >= FX_KUBE_TOKEN_FILE_AGE_MS) {
-		char *fresh = read_token(shared->config->token_file);
-		if (fresh) {
-			free(shared->token);
-			shared->token = fresh;
-			shared->token_read_ms = now;
-		}
-	}
-	if (shared->token)
-		token = strdup(shared->token);
-	pthread_mutex_unlock(&shared->lock);
-	return token;
-}
-
-bool fx_kube_renew_token(struct fx_kube *kube, const char *refused)
-{
-	struct fx_kube_shared *shared = kube->shared;
-	if (!shared->config->token_file || !refused)
-		return false;
-	char *fresh = read_token(shared->config->token_file);
-	bool renewed = fresh && strcmp(fresh, refused) != 0;
-	pthread_mutex_lock(&shared->lock);
-	if (renewed) {
-		free(shared->token);
-		shared->token = fx_take(fresh);
-		shared->token_read_ms = fx_now_ms();
-	}
-	pthread_mutex_unlock(&shared->lock);
-	free(fresh);
-	return renewed;
-}
-
 static int find_token(struct fx_kube *kube, struct fx_cancel *cancel, char **out, struct fx_error *err)
 {
 	struct fx_kube_shared *shared = kube->shared;
@@ -273,7 +211,7 @@ static int find_token(struct fx_kube *kube, struct fx_cancel *cancel, char **out
 	if (shared->options.token)
 		return shared->options.token(shared->options.token_arg, cancel, out, err);
 	if (shared->config->token_file) {
-		*out = file_token(shared);
+		*out = fx_kube_file_text(shared, &shared->token_file);
 		if (!*out)
 			return fx_fail(err, FX_E_UNAUTHORIZED, "cannot read the token file %s",
 			        shared->config->token_file);
@@ -317,8 +255,10 @@ int fx_kube_prepare(struct fx_kube *kube, const struct fx_kube_request *request,
 		fx_kube_prepared_release(out);
 		return fx_fail_nomem(err);
 	}
+	if (config->ca_file)
+		out->ca = fx_kube_file_text(kube->shared, &kube->shared->ca_file);
 	out->tls = (struct fx_tls){
-	        .ca_pem = config->ca_pem,
+	        .ca_pem = out->ca ? out->ca : config->ca_pem,
 	        .cert_pem = config->cert_pem,
 	        .key_pem = config->key_pem,
 	        .server_name = config->tls_server_name,
@@ -353,5 +293,6 @@ void fx_kube_prepared_release(struct fx_kube_prepared *prepared)
 		explicit_bzero(prepared->token, strlen(prepared->token));
 	free(prepared->token);
 	free(prepared->url);
-	prepared->token = prepared->url = NULL;
+	free(prepared->ca);
+	prepared->token = prepared->url = prepared->ca = NULL;
 }

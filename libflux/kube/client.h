@@ -52,7 +52,7 @@ struct fx_kube_options {
 	void *on_request_arg;
 };
 
-/* [worker] config is copied. Exec plugins of the config are run here, when one is set. */
+/* [worker] config is copied. FX_E_UNSUPPORTED when it has a credential plugin. */
 int fx_kube_new(const struct fx_kube_config *config, const struct fx_kube_options *options,
         struct fx_kube **out, struct fx_error *err) fx_must_use;
 struct fx_kube *fx_kube_ref(struct fx_kube *kube);

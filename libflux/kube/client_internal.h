@@ -11,9 +11,19 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Files with tokens are read again after so long, as client-go does: kubelet renews them at 80 % of their
- * life. */
-#define FX_KUBE_TOKEN_FILE_AGE_MS (60 * 1000)
+/* Files with credentials are read again after so long, as client-go does: kubelet renews tokens at 80 % of
+ * their life. */
+#define FX_KUBE_FILE_AGE_MS (60 * 1000)
+/* A service account token has 1 to 2 KiB, a set of CAs some dozen. */
+#define FX_KUBE_FILE_MAX (1024 * 1024)
+
+/* A file that is replaced while we run: a token, the server's CA. */
+struct fx_kube_file {
+	const char *path;                                     /* borrowed */
+	int (*check)(const char *text, struct fx_error *err); /* what does not pass is not taken; or NULL */
+	char *text;                                           /* last good content */
+	int64_t read_ms;
+};
 
 /* All that views of one server share. */
 struct fx_kube_shared {
@@ -23,8 +33,7 @@ struct fx_kube_shared {
 	char *host; /* "host:port", for metrics */
 	struct fx_limiter limiter;
 	pthread_mutex_t lock; /* of what follows */
-	char *token;          /* last content of the token file */
-	int64_t token_read_ms;
+	struct fx_kube_file token_file, ca_file;
 };
 
 struct fx_kube {
@@ -42,6 +51,7 @@ struct fx_kube_prepared {
 	struct fx_tls tls;
 	char *url;
 	char *token;
+	char *ca;
 };
 
 /* [any] unless the client has a token function: then [worker]. */
@@ -49,8 +59,12 @@ int fx_kube_prepare(struct fx_kube *kube, const struct fx_kube_request *request,
         struct fx_kube_prepared *out, struct fx_error *err) fx_must_use;
 void fx_kube_prepared_release(struct fx_kube_prepared *prepared);
 
-/* Forgets a token that the server refused. True when the file has another one now. */
-bool fx_kube_renew_token(struct fx_kube *kube, const char *refused);
+/* A copy of the file's content without the white space at its end, at most FX_KUBE_FILE_AGE_MS old; the last
+ * good one when it cannot be read. NULL when there was none yet. [any] */
+char *fx_kube_file_text(struct fx_kube_shared *shared, struct fx_kube_file *file);
+void fx_kube_file_release(struct fx_kube_file *file);
+/* Reads it at once, for a content that the server (or we) refused. True when it has another one now. */
+bool fx_kube_file_renew(struct fx_kube_shared *shared, struct fx_kube_file *file, const char *refused);
 
 /* Reports a finished request to the metrics: status 0 is an error. */
 void fx_kube_count(struct fx_kube *kube, int status, const char *method);

@@ -19,8 +19,20 @@ struct exchange {
 	struct fx_http_stream *stream;
 	int tries;
 	int64_t waited_ms;
-	bool renewed_token;
+	char *token, *ca; /* of the last try, owned */
+	bool renewed_token, renewed_ca;
 };
+
+/* Keeps what the last try was made with; NULLs: forgets it. */
+static void exchange_keep(struct exchange *x, char *token, char *ca)
+{
+	if (x->token)
+		explicit_bzero(x->token, strlen(x->token));
+	free(x->token);
+	free(x->ca);
+	x->token = token;
+	x->ca = ca;
+}
 
 static void exchange_reset(struct exchange *x)
 {
@@ -54,7 +66,7 @@ static int read_error_body(struct exchange *x, struct fx_error *err)
 }
 
 /* One try. On success the answer's head is there; *status is 0 when there was no answer. */
-static int send_once(struct exchange *x, int *status, int *retry_after_ms, char **token, struct fx_error *err)
+static int send_once(struct exchange *x, int *status, int *retry_after_ms, struct fx_error *err)
 {
 	struct fx_http_client *http = x->kube->shared->options.http;
 	struct fx_kube_prepared prepared = {0};
@@ -79,7 +91,7 @@ static int send_once(struct exchange *x, int *status, int *retry_after_ms, char 
 	fx_kube_count(x->kube, *status, x->request->method);
 	if (rc == 0 && x->streamed && *status >= 400)
 		rc = read_error_body(x, err);
-	*token = fx_take(prepared.token);
+	exchange_keep(x, fx_take(prepared.token), fx_take(prepared.ca));
 	fx_kube_prepared_release(&prepared);
 	return rc;
 }
@@ -89,18 +101,27 @@ static bool is_read(const struct fx_kube_request *request)
 	return !request->method || strcmp(request->method, "GET") == 0;
 }
 
+/* A credential that was refused, by the server or by us, may have been replaced in its file. */
+static bool renew(struct exchange *x, int rc, int status)
+{
+	struct fx_kube_shared *shared = x->kube->shared;
+	if (rc == 0 && status == 401 && !x->renewed_token)
+		return x->renewed_token = fx_kube_file_renew(shared, &shared->token_file, x->token);
+	if (rc == -FX_E_TLS && !x->renewed_ca)
+		return x->renewed_ca = fx_kube_file_renew(shared, &shared->ca_file, x->ca);
+	return false;
+}
+
 /* May this failure be tried again, and after how long? Negative: no. Source: client-go's
  * request retries: Retry-After with 429 and 5xx for every verb, broken connections for reads. */
-static int64_t retry_pause(struct exchange *x, int rc, int status, int retry_after_ms, const char *token)
+static int64_t retry_pause(struct exchange *x, int rc, int status, int retry_after_ms)
 {
 	if (x->tries >= FX_KUBE_TRIES_MAX)
 		return -1;
+	if (renew(x, rc, status))
+		return 0;
 	if (rc < 0)
 		return rc == -FX_E_CONNECT && is_read(x->request) && x->tries == 1 ? RECONNECT_MS : -1;
-	if (status == 401 && !x->renewed_token && fx_kube_renew_token(x->kube, token)) {
-		x->renewed_token = true;
-		return 0;
-	}
 	if ((status == 429 || status >= 500) && retry_after_ms > 0 &&
 	        x->waited_ms + retry_after_ms <= FX_KUBE_RETRY_WAIT_MAX_MS)
 		return retry_after_ms;
@@ -117,19 +138,16 @@ static int fail_with_answer(
 	return fx_kube_status_fail(status, body, retry_after_ms, out, err);
 }
 
-static int run(struct exchange *x, struct fx_kube_status *status_out, struct fx_error *err)
+static int try_until_answered(struct exchange *x, struct fx_kube_status *status_out, struct fx_error *err)
 {
 	for (;;) {
 		fx_auto(error) struct fx_error failure = FX_ERROR_INIT;
-		fx_autofree char *token = NULL;
 		int status, retry_after_ms;
 		x->tries++;
-		int rc = send_once(x, &status, &retry_after_ms, &token, &failure);
+		int rc = send_once(x, &status, &retry_after_ms, &failure);
 		if (rc == 0 && status < 400)
 			return 0;
-		int64_t pause_ms = retry_pause(x, rc, status, retry_after_ms, token);
-		if (token)
-			explicit_bzero(token, strlen(token));
+		int64_t pause_ms = retry_pause(x, rc, status, retry_after_ms);
 		if (pause_ms < 0) {
 			if (rc == 0)
 				rc = fail_with_answer(x, status, retry_after_ms, status_out, err);
@@ -144,6 +162,13 @@ static int run(struct exchange *x, struct fx_kube_status *status_out, struct fx_
 		if (rc < 0)
 			return rc;
 	}
+}
+
+static int run(struct exchange *x, struct fx_kube_status *status_out, struct fx_error *err)
+{
+	int rc = try_until_answered(x, status_out, err);
+	exchange_keep(x, NULL, NULL);
+	return rc;
 }
 
 int fx_kube_do_text(struct fx_kube *kube, const struct fx_kube_request *request, struct fx_cancel *cancel,

@@ -32,6 +32,7 @@ void fx_kube_config_free(struct fx_kube_config *config)
 	free(config->server);
 	free(config->namespace_);
 	free(config->ca_pem);
+	free(config->ca_file);
 	free(config->cert_pem);
 	secret_free(config->key_pem);
 	free(config->tls_server_name);
@@ -116,7 +117,8 @@ int fx_kube_config_in_cluster(const char *directory, struct fx_kube_config **out
 	fx_autofree char *address = join(is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", "");
 	config->server = address ? join("https://", address, ":", port) : NULL;
 	config->token_file = join(directory, "/", "token", "");
-	if (!config->server || !config->token_file)
+	config->ca_file = join(directory, "/", "ca.crt", "");
+	if (!config->server || !config->token_file || !config->ca_file)
 		return fx_fail_nomem(err);
 	fx_autofree char *token = NULL;
 	int rc = read_account_file(directory, "token", &token, err);

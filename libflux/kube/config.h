@@ -1,6 +1,7 @@
 /*
  * Where the API server is and who we are: from a kubeconfig, or from the service account of
- * the pod. A configuration is immutable once loaded; token files are read again by the client.
+ * the pod. A configuration is immutable once loaded; the files of token and CA are read again by the
+ * client.
  */
 #ifndef FX_KUBE_CONFIG_H
 #define FX_KUBE_CONFIG_H
@@ -28,6 +29,7 @@ struct fx_kube_config {
 	char *server; /* "https://host:port[/prefix]", no slash at the end */
 	char *namespace_;
 	char *ca_pem;
+	char *ca_file; /* where ca_pem came from, NULL: no file; read again as the token's file is */
 	char *cert_pem;
 	char *key_pem;
 	char *tls_server_name;

@@ -128,6 +128,18 @@ static int take_server(struct fx_kube_config *config, const char *server, struct
 	return config->server ? 0 : fx_fail_nomem(err);
 }
 
+/* The name of the CA's file, for the client to read it again. */
+static int take_ca_file(
+        const struct pick *pick, const struct source *source, const json_t *cluster, struct fx_error *err)
+{
+	const char *data = fx_json_str_at(cluster, "certificate-authority-data");
+	const char *path = fx_json_str_at(cluster, "certificate-authority");
+	if ((data && *data) || !path || !*path || !pick->policy->allow_files)
+		return 0;
+	pick->config->ca_file = resolve(source, path);
+	return pick->config->ca_file ? 0 : fx_fail_nomem(err);
+}
+
 static int pick_cluster(struct pick *pick, const char *name, struct fx_error *err)
 {
 	struct fx_kube_config *config = pick->config;
@@ -138,6 +150,8 @@ static int pick_cluster(struct pick *pick, const char *name, struct fx_error *er
 	int rc = take_server(config, fx_json_str_at(cluster, "server"), err);
 	if (rc == 0)
 		rc = take_pem(pick, source, cluster, "certificate-authority", &config->ca_pem, err);
+	if (rc == 0)
+		rc = take_ca_file(pick, source, cluster, err);
 	if (rc == 0)
 		rc = take_text(&config->tls_server_name, fx_json_str_at(cluster, "tls-server-name"), err);
 	if (rc == 0)

@@ -1,5 +1,6 @@
 #include "../unit.h"
 
+#include "kube/client_internal.h"
 #include "kube/config.h"
 
 #include <fcntl.h>
@@ -124,6 +125,7 @@ START_TEST(test_list_of_files)
 	ck_assert_ok(fx_kube_config_read(paths, NULL, &config, &err), &err);
 	ck_assert_str_eq(config->server, "https://h");
 	ck_assert_str_eq(config->ca_pem, "PEM\n");
+	ck_assert_str_eq(config->ca_file, ca);
 	unlink(a);
 	unlink(b);
 	unlink(ca);
@@ -154,11 +156,70 @@ START_TEST(test_in_cluster)
 	ck_assert_str_eq(config->namespace_, "flux-system");
 	snprintf(path, sizeof(path), "%s/token", dir);
 	ck_assert_str_eq(config->token_file, path);
+	snprintf(path, sizeof(path), "%s/ca.crt", dir);
+	ck_assert_str_eq(config->ca_file, path);
 	for (size_t i = 0; i < FX_COUNT(files); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, files[i][0]);
 		unlink(path);
 	}
 	rmdir(dir);
+}
+END_TEST
+
+static int refuses_bad(const char *text, struct fx_error *err)
+{
+	return strstr(text, "bad") ? fx_fail(err, FX_E_INVALID, "bad") : 0;
+}
+
+/* Tokens and CAs are replaced under a running client. */
+START_TEST(test_replaced_files)
+{
+	char path[] = "/tmp/fx-token-XXXXXX";
+	struct fx_kube_shared shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	struct fx_kube_file file = {.path = path, .check = refuses_bad};
+	fx_auto(fd) int fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_ptr_null(fx_kube_file_text(&shared, &file));
+	write_file(path, "one\n");
+	fx_autofree char *first = fx_kube_file_text(&shared, &file);
+	ck_assert_str_eq(first, "one");
+	write_file(path, "two\n");
+	fx_autofree char *young = fx_kube_file_text(&shared, &file);
+	ck_assert_str_eq(young, "one");
+	ck_assert(fx_kube_file_renew(&shared, &file, young));
+	fx_autofree char *second = fx_kube_file_text(&shared, &file);
+	ck_assert_str_eq(second, "two");
+	ck_assert(!fx_kube_file_renew(&shared, &file, second));
+	/* As if a minute had passed. */
+	write_file(path, "three");
+	file.read_ms -= FX_KUBE_FILE_AGE_MS;
+	fx_autofree char *third = fx_kube_file_text(&shared, &file);
+	ck_assert_str_eq(third, "three");
+	/* What is no certificate, and a file that is away, change nothing. */
+	write_file(path, "bad");
+	ck_assert(!fx_kube_file_renew(&shared, &file, third));
+	unlink(path);
+	file.read_ms -= FX_KUBE_FILE_AGE_MS;
+	fx_autofree char *still = fx_kube_file_text(&shared, &file);
+	ck_assert_str_eq(still, "three");
+	fx_kube_file_release(&file);
+}
+END_TEST
+
+START_TEST(test_credential_plugin)
+{
+	static const char text[] =
+	        "{current-context: x, contexts: [{name: x, context: {cluster: c, user: u}}], "
+	        "clusters: [{name: c, cluster: {server: https://h}}], users: [{name: u, user: "
+	        "{exec: {command: aws-login, apiVersion: v1}}}]}";
+	static const struct fx_kube_config_policy policy = {.allow_exec = true};
+	const struct fx_kube_options options = {0};
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	fx_auto(kube_config) struct fx_kube_config *config = NULL;
+	struct fx_kube *kube = NULL;
+	ck_assert_ok(fx_kube_config_parse(text, strlen(text), &policy, &config, &err), &err);
+	ck_assert_int_eq(fx_kube_new(config, &options, &kube, &err), -FX_E_UNSUPPORTED);
+	ck_assert_ptr_nonnull(strstr(fx_error_message(&err), "plugin 'aws-login', which is not supported"));
 }
 END_TEST
 
@@ -171,6 +232,8 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tc, test_bad_kubeconfig, 0, FX_COUNT(bad_configs));
 	tcase_add_test(tc, test_list_of_files);
 	tcase_add_test(tc, test_in_cluster);
+	tcase_add_test(tc, test_replaced_files);
+	tcase_add_test(tc, test_credential_plugin);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
