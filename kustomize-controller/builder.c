@@ -2,12 +2,11 @@
 #include "envsubst.h"
 #include "manifest.h"
 
+#include "data/digest.h"
 #include "data/json.h"
 #include "data/yaml.h"
 
 #include <string.h>
-
-#include <openssl/evp.h>
 
 struct builder {
 	const struct fx_build_input *in;
@@ -120,17 +119,16 @@ static int finish_resources(struct builder *b, struct fx_node *resources)
 static int digest_of(struct builder *b, const struct fx_node *resources, char out[FX_BUILDER_DIGEST_SIZE])
 {
 	fx_cleanup(fx_auto_buf) struct fx_buf text = FX_BUF_INIT;
-	unsigned char sum[EVP_MAX_MD_SIZE];
-	unsigned int n = 0;
+	struct fx_digest sum;
 	int rc = fx_kustomize_print(resources, &text, b->err);
 	if (rc < 0)
 		return rc;
-	if (fx_buf_failed(&text) || !EVP_Digest(fx_buf_str(&text), text.len, sum, &n, EVP_sha256(), NULL))
+	if (fx_buf_failed(&text))
 		return fx_fail_nomem(b->err);
-	size_t pos = (size_t)sprintf(out, "sha256:");
-	for (unsigned int i = 0; i < n; i++)
-		pos += (size_t)sprintf(out + pos, "%02x", sum[i]);
-	return 0;
+	rc = fx_digest_bytes(FX_DIGEST_SHA256, fx_buf_str(&text), text.len, &sum, b->err);
+	if (rc == 0)
+		snprintf(out, FX_BUILDER_DIGEST_SIZE, "sha256:%.64s", fx_digest_hex(&sum));
+	return rc;
 }
 
 /* Lists are flattened; what is no Kubernetes object, and kustomizations, are left out. */
@@ -214,7 +212,8 @@ int fx_builder_build(const struct fx_build_input *in, struct fx_build_output *ou
 	if (!in->remote)
 		built.trace = fx_trace_take(&fs, &built.trace_len);
 	*out = built;
-	/* Moved out: the scope has nothing left to release. NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores) */
+	/* Moved out: the scope has nothing left to release.
+	 * NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores) */
 	built = (struct fx_build_output)FX_BUILD_OUTPUT_INIT;
 	return 0;
 }

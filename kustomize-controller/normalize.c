@@ -1,10 +1,10 @@
 #include "normalize.h"
 #include "manifest.h"
 
+#include "data/base64.h"
+
 #include <ctype.h>
 #include <string.h>
-
-#include <openssl/evp.h>
 
 static bool is_kind(const struct fx_ref *ref, const char *group, const char *version, const char *kind)
 {
@@ -26,12 +26,8 @@ static bool is_built_in(const struct fx_ref *ref)
 
 static bool add_base64(json_t *data, const char *key, const json_t *value)
 {
-	size_t len = json_string_length(value);
-	fx_autofree char *text = malloc(4 * ((len + 2) / 3) + 1);
-	if (!text)
-		return false;
-	EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)json_string_value(value), (int)len);
-	return json_object_set_new(data, key, json_string(text)) == 0;
+	fx_autofree char *text = fx_base64_encode(json_string_value(value), json_string_length(value));
+	return text && json_object_set_new(data, key, json_string(text)) == 0;
 }
 
 static int merge_string_data(json_t *secret, struct fx_error *err)
@@ -217,16 +213,9 @@ bool fx_manifest_drop_undeclared(json_t *object, const char *message)
 
 static bool is_pem_bundle(const char *base64)
 {
-	size_t len = strlen(base64);
-	fx_autofree unsigned char *text = malloc(len / 4 * 3 + 4);
-	if (!text || len == 0 || len % 4 || len > (1u << 24))
-		return false;
-	int n = EVP_DecodeBlock(text, (const unsigned char *)base64, (int)len);
-	if (n < 0)
-		return false;
-	text[n] = 0;
-	return strstr((char *)text, "-----BEGIN CERTIFICATE-----") &&
-	       strstr((char *)text, "-----END CERTIFICATE-----");
+	fx_autofree char *text = fx_base64_decode(base64, strlen(base64), NULL);
+	return text && strstr(text, "-----BEGIN CERTIFICATE-----") &&
+	       strstr(text, "-----END CERTIFICATE-----");
 }
 
 void fx_manifest_fix_ca_bundle(json_t *object)

@@ -46,15 +46,16 @@ conformance: all ## compare the engines with recorded outputs of the reference t
 compare-builds: $(BUILD)/bin/kustomize-controller ## real kustomize and ours on every kustomization below TREES=DIR
 	@test/ci/compare-builds.sh $(BUILD) $(TREES)
 
-# Clang's libFuzzer on the engine, FUZZ_SECONDS for each of the five targets.
+# Clang's libFuzzer on the engine, FUZZ_SECONDS for each of the five targets. What it finds stays in
+# BUILD/fuzz/corpusN and is where the next run goes on.
 FUZZ_SECONDS ?= 600
-FUZZ_SRC := test/fuzz/fuzz_engine.c $(wildcard libflux/core/*.c libflux/kustomize/*.c) \
-	$(addprefix libflux/data/,node.c scalar.c yaml_read.c yaml_comments.c yaml_text.c yaml_write.c yaml_node.c values.c base64.c json.c \
-	schema.c merge.c jsonpatch.c)
+FUZZ_TARGETS ?= 1 2 3 4 5
+FUZZ_SAN := -fsanitize=address,undefined
 .PHONY: fuzz
 fuzz: ## run the libFuzzer targets (FUZZ_SECONDS=600 each)
-	@mkdir -p $(BUILD)/fuzz
-	@for t in 1 2 3 4 5; do mkdir -p $(BUILD)/fuzz/corpus$$t && \
-	clang $(CPPFLAGS) $(PKG_CFLAGS) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -DFX_FUZZ=$$t $(FUZZ_SRC) \
-		-o $(BUILD)/fuzz/target$$t $(LDLIBS) && \
-	$(BUILD)/fuzz/target$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 $(BUILD)/fuzz/corpus$$t || exit 1; done
+	@$(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT="-O1 -g" SAN="$(FUZZ_SAN) -fsanitize=fuzzer-no-link" $(BUILD)/fuzz/libflux.a
+	@test/fuzz/seeds.py $(BUILD)/fuzz test/conformance/kustomize $(wildcard ../shared/conformance/kustomize)
+	@for t in $(FUZZ_TARGETS); do clang $(CPPFLAGS) $(PKG_CFLAGS) -std=gnu11 -O1 -g $(FUZZ_SAN) -fsanitize=fuzzer -DFX_FUZZ=$$t \
+		test/fuzz/fuzz_engine.c $(BUILD)/fuzz/libflux.a -o $(BUILD)/fuzz/target$$t $(LDLIBS) && \
+	$(BUILD)/fuzz/target$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
+		-artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus$$t || exit 1; done

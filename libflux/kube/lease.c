@@ -1,10 +1,10 @@
 #include "kube/lease.h"
 
 #include "core/clock.h"
+#include "data/digest.h"
 #include "kube/object.h"
 #include "net/loop.h"
 
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -475,13 +475,14 @@ char *fx_lease_identity(void)
 
 char *fx_lease_name(const char *controller, const char *selector)
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
+	struct fx_digest digest;
 	struct fx_buf text = FX_BUF_INIT;
 	fx_buf_addf(&text, "%s-leader-election", controller);
 	if (selector && *selector) {
-		if (EVP_Digest(selector, strlen(selector), digest, NULL, EVP_sha256(), NULL) != 1)
+		if (fx_digest_bytes(FX_DIGEST_SHA256, selector, strlen(selector), &digest, NULL) < 0)
 			text.failed = true;
-		fx_buf_addf(&text, "-%02x%02x%02x%02x", digest[0], digest[1], digest[2], digest[3]);
+		else
+			fx_buf_addf(&text, "-%.8s", fx_digest_hex(&digest));
 	}
 	char *name = fx_buf_take(&text, NULL);
 	fx_buf_release(&text);

@@ -1,12 +1,9 @@
 #include "kube/secret.h"
 
 #include "data/base64.h"
+#include "data/crypto.h"
 #include "kube/object.h"
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <string.h>
 
 static void wipe(char **text)
@@ -198,12 +195,12 @@ static int tls_value(const json_t *secret, const char *key, const char *legacy_k
 /* True when the text has at least one certificate. */
 static bool is_certificate_pem(const char *pem)
 {
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-	X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	BIO *bio = fx_crypto()->BIO_new_mem_buf(pem, -1);
+	X509 *certificate = bio ? fx_crypto()->PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
 	bool found = certificate != NULL;
-	X509_free(certificate);
-	BIO_free(bio);
-	ERR_clear_error();
+	fx_crypto()->X509_free(certificate);
+	fx_crypto()->BIO_free(bio);
+	fx_crypto()->ERR_clear_error();
 	return found;
 }
 

@@ -1,10 +1,10 @@
 #include "kustomize/engine.h"
 
 #include "data/base64.h"
+#include "data/digest.h"
 #include "data/json.h"
 #include "data/yaml_text.h"
 
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -319,14 +319,16 @@ void fx_transform_hash(struct fx_build *b, struct fx_resmap *m)
 		if (!mark || strcmp(mark, "enabled") != 0)
 			continue;
 		const char *in = hash_input(b, r);
-		unsigned char sum[SHA256_DIGEST_LENGTH];
-		if (!SHA256((const unsigned char *)in, strlen(in), sum))
-			fx_throw_code(b, FX_E_NOMEM, "out of memory");
+		struct fx_digest sum;
+		struct fx_error err = FX_ERROR_INIT;
+		if (fx_digest_bytes(FX_DIGEST_SHA256, in, strlen(in), &sum, &err) < 0)
+			fx_throw_error(b, &err);
+		const char *hex = fx_digest_hex(&sum);
 		char suffix[11];
 		for (int k = 0; k < 10; k++) {
 			/* Digits and vowels that could make words or look like numbers are replaced. */
 			static const char map[] = "gh2k456789mbcdtf";
-			suffix[k] = map[k % 2 ? sum[k / 2] & 15 : sum[k / 2] >> 4];
+			suffix[k] = map[hex[k] <= '9' ? hex[k] - '0' : hex[k] - 'a' + 10];
 		}
 		suffix[10] = '\0';
 		fx_res_store_id(b, r);

@@ -13,7 +13,7 @@ static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
 static void init_curl(void)
 {
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+	fx_curl()->global_init(CURL_GLOBAL_DEFAULT);
 }
 
 struct socket_watch {
@@ -30,7 +30,7 @@ static void act(struct fx_http_engine *engine, curl_socket_t fd, int events)
 {
 	int running;
 	engine->client->in_curl++;
-	curl_multi_socket_action(engine->multi, fd, events, &running);
+	fx_curl()->multi_socket_action(engine->multi, fd, events, &running);
 	engine->client->in_curl--;
 	finish_ended(engine);
 }
@@ -78,7 +78,7 @@ static int watch_socket(fx_unused CURL *easy, curl_socket_t fd, int what, void *
 	struct socket_watch *watch = socket_arg;
 	if (what == CURL_POLL_REMOVE) {
 		if (watch) {
-			curl_multi_assign(engine->multi, fd, NULL);
+			fx_curl()->multi_assign(engine->multi, fd, NULL);
 			uv_close((uv_handle_t *)&watch->poll, free_watch);
 		}
 		return 0;
@@ -94,7 +94,7 @@ static int watch_socket(fx_unused CURL *easy, curl_socket_t fd, int what, void *
 			free(watch);
 			return -1;
 		}
-		curl_multi_assign(engine->multi, fd, watch);
+		fx_curl()->multi_assign(engine->multi, fd, watch);
 	}
 	watch->events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
 	uv_poll_start(&watch->poll, watch->events, on_socket);
@@ -116,22 +116,22 @@ static CURL *take_handle(struct fx_http_client *client, long buffer_bytes)
 		easy = client->pool[--client->pool_len];
 	pthread_mutex_unlock(&client->lock);
 	if (!easy)
-		return curl_easy_init();
-	curl_easy_reset(easy);
+		return fx_curl()->easy_init();
+	fx_curl()->easy_reset(easy);
 	return easy;
 }
 
 static void put_handle(struct fx_http_client *client, CURL *easy, long buffer_bytes)
 {
 	/* Nothing of the call's may be reachable from the pool. */
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+	fx_curl()->easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
 	pthread_mutex_lock(&client->lock);
 	bool kept = is_pooled(buffer_bytes) && client->pool_len < FX_COUNT(client->pool);
 	if (kept)
 		client->pool[client->pool_len++] = easy;
 	pthread_mutex_unlock(&client->lock);
 	if (!kept)
-		curl_easy_cleanup(easy);
+		fx_curl()->easy_cleanup(easy);
 }
 
 void fx_http_call_free(struct fx_http_call *call)
@@ -153,7 +153,7 @@ static void release_call(struct fx_http_call *call)
 {
 	struct fx_http_client *client = call->client;
 	if (call->in_multi)
-		curl_multi_remove_handle(call->engine->multi, call->easy);
+		fx_curl()->multi_remove_handle(call->engine->multi, call->easy);
 	if (client->active == call)
 		client->active = call->next;
 	if (call->prev)
@@ -184,12 +184,12 @@ static void finish_ended(struct fx_http_engine *engine)
 	/* An owner's callback may abort others and so remove their messages: ask anew each time. */
 	CURLMsg *msg;
 	int left;
-	while (!client->in_curl && (msg = curl_multi_info_read(engine->multi, &left))) {
+	while (!client->in_curl && (msg = fx_curl()->multi_info_read(engine->multi, &left))) {
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		CURLcode result = msg->data.result;
 		struct fx_http_call *call = NULL;
-		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&call);
+		fx_curl()->easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&call);
 		if (call->over)
 			continue;
 		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
@@ -255,11 +255,11 @@ static void start_call(struct fx_loop_task *task)
 		client->active->prev = call;
 	client->active = call;
 	call->active_ms = fx_now_ms();
-	CURLMcode rc = curl_multi_add_handle(call->engine->multi, call->easy);
+	CURLMcode rc = fx_curl()->multi_add_handle(call->engine->multi, call->easy);
 	if (rc != CURLM_OK) {
 		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
 		fx_fail(&err, rc == CURLM_OUT_OF_MEMORY ? FX_E_NOMEM : FX_E_INTERNAL, "%s",
-		        curl_multi_strerror(rc));
+		        fx_curl()->multi_strerror(rc));
 		end_call(call, &err);
 		return;
 	}
@@ -330,7 +330,7 @@ void fx_http_call_resume(struct fx_http_call *call)
 	call->paused = false;
 	call->active_ms = fx_now_ms();
 	client->in_curl++;
-	CURLcode rc = curl_easy_pause(call->easy, CURLPAUSE_CONT);
+	CURLcode rc = fx_curl()->easy_pause(call->easy, CURLPAUSE_CONT);
 	client->in_curl--;
 	if (rc != CURLE_OK && !call->over) {
 		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
@@ -346,14 +346,14 @@ static void open_engine(struct fx_http_client *client, enum fx_http_engine_kind 
 	CURLM *multi = engine->multi;
 	engine->client = client;
 	engine->kind = kind;
-	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-	curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, engine);
-	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
-	curl_multi_setopt(multi, CURLMOPT_TIMERDATA, engine);
-	curl_multi_setopt(multi, CURLMOPT_PIPELINING,
+	fx_curl()->multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	fx_curl()->multi_setopt(multi, CURLMOPT_SOCKETDATA, engine);
+	fx_curl()->multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	fx_curl()->multi_setopt(multi, CURLMOPT_TIMERDATA, engine);
+	fx_curl()->multi_setopt(multi, CURLMOPT_PIPELINING,
 	        kind == FX_HTTP_MULTIPLEXED ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING);
-	curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, STREAMS_MAX);
-	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
+	fx_curl()->multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, STREAMS_MAX);
+	fx_curl()->multi_setopt(multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
 	uv_timer_init(fx_loop_uv(client->loop), &engine->timer);
 	engine->timer.data = engine;
 }
@@ -371,9 +371,9 @@ static void open_client(void *arg)
 static void free_client(struct fx_http_client *client)
 {
 	for (size_t i = 0; i < client->pool_len; i++)
-		curl_easy_cleanup(client->pool[i]);
+		fx_curl()->easy_cleanup(client->pool[i]);
 	for (int i = 0; i < FX_HTTP_ENGINES; i++)
-		curl_multi_cleanup(client->engines[i].multi);
+		fx_curl()->multi_cleanup(client->engines[i].multi);
 	pthread_mutex_destroy(&client->lock);
 	fx_proxy_env_release(&client->proxies);
 	free(client->trust_file);
@@ -395,7 +395,7 @@ int fx_http_client_new(
 	pthread_mutex_init(&client->lock, NULL);
 	bool ok = client->user_agent;
 	for (int i = 0; i < FX_HTTP_ENGINES; i++) {
-		client->engines[i].multi = curl_multi_init();
+		client->engines[i].multi = fx_curl()->multi_init();
 		ok = ok && client->engines[i].multi;
 	}
 	if (!ok) {
@@ -421,7 +421,7 @@ static void close_client(void *arg)
 		fx_http_call_abort(client->active);
 	for (int i = 0; i < FX_HTTP_ENGINES; i++) {
 		struct fx_http_engine *engine = &client->engines[i];
-		curl_multi_cleanup(engine->multi); /* still tells which sockets it closes */
+		fx_curl()->multi_cleanup(engine->multi); /* still tells which sockets it closes */
 		engine->multi = NULL;
 		engine->timer.data = client;
 		uv_close((uv_handle_t *)&engine->timer, handle_closed);

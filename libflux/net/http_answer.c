@@ -34,7 +34,7 @@ int fx_http_response_retry_after_ms(const struct fx_http_response *response)
 	if (strspn(value, "0123456789") == strlen(value)) {
 		seconds = strlen(value) > 9 ? INT_MAX : atoll(value);
 	} else {
-		time_t when = curl_getdate(value, NULL);
+		time_t when = fx_curl()->getdate(value, NULL);
 		if (when == (time_t)-1)
 			return 0;
 		seconds = (int64_t)when - fx_wall_ns() / 1000000000;
@@ -49,10 +49,10 @@ static struct fx_http_response *make_response(struct fx_http_call *call)
 {
 	long status = 0, redirects = 0;
 	const char *url = NULL;
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_COUNT, &redirects);
+	fx_curl()->easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	fx_curl()->easy_getinfo(call->easy, CURLINFO_REDIRECT_COUNT, &redirects);
 	if (redirects)
-		curl_easy_getinfo(call->easy, CURLINFO_EFFECTIVE_URL, &url);
+		fx_curl()->easy_getinfo(call->easy, CURLINFO_EFFECTIVE_URL, &url);
 	if (!url)
 		url = call->url;
 	size_t url_size = strlen(url) + 1;
@@ -98,7 +98,7 @@ static void forget_head(struct fx_http_call *call)
 static int end_of_head(struct fx_http_call *call)
 {
 	long status = 0;
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	fx_curl()->easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 200 && status != 101)
 		return 0;
 	/* The same condition under which curl goes on to the next address. */
@@ -248,11 +248,11 @@ static enum fx_error_code code_of_failure(CURLcode result, const char *text)
 static void describe(struct fx_http_call *call, CURLcode result, char out[CURL_ERROR_SIZE + 64])
 {
 	long os_errno = 0;
-	curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_errno);
-	const char *text = call->errbuf[0] ? call->errbuf : curl_easy_strerror(result);
+	fx_curl()->easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_errno);
+	const char *text = call->errbuf[0] ? call->errbuf : fx_curl()->easy_strerror(result);
 	/* curl asks for addresses of a connection that is reset already; the result says more. */
 	if (strncmp(text, "getpeername()", 13) == 0 || strncmp(text, "getsockname()", 13) == 0)
-		text = curl_easy_strerror(result);
+		text = fx_curl()->easy_strerror(result);
 	char reason[64] = "";
 	if (result == CURLE_COULDNT_CONNECT && os_errno)
 		snprintf(out, CURL_ERROR_SIZE + 64, "%s: %s", text,

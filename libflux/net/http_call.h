@@ -14,7 +14,7 @@
 #include "net/http.h"
 #include "net/proxy.h"
 
-#include <curl/curl.h>
+#include "net/curl.h"
 #include <pthread.h>
 #include <uv.h>
 

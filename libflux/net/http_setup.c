@@ -148,17 +148,17 @@ static int tune_socket(fx_unused void *arg, curl_socket_t fd, curlsocktype purpo
 static void set_blob(CURL *easy, CURLoption option, char *text)
 {
 	struct curl_blob blob = {.data = text, .len = strlen(text), .flags = CURL_BLOB_NOCOPY};
-	curl_easy_setopt(easy, option, &blob);
+	fx_curl()->easy_setopt(easy, option, &blob);
 }
 
 /* The texts belong to call->tls, which outlives the transfer: nothing is copied per call. */
 static void set_tls(CURL *easy, const struct fx_http_tls *tls)
 {
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
+	fx_curl()->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
+	fx_curl()->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
 	if (tls->trust) {
-		curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		fx_curl()->easy_setopt(easy, CURLOPT_CAINFO, NULL);
+		fx_curl()->easy_setopt(easy, CURLOPT_CAPATH, NULL);
 		set_blob(easy, CURLOPT_CAINFO_BLOB, tls->trust);
 	}
 	if (tls->cert_pem)
@@ -179,8 +179,8 @@ static int set_system_trust(struct fx_http_call *call, struct fx_error *err)
 	pthread_mutex_unlock(&client->lock);
 	if (rc)
 		return rc;
-	curl_easy_setopt(call->easy, CURLOPT_CAPATH, NULL);
-	curl_easy_setopt(call->easy, CURLOPT_CAINFO, client->trust_file);
+	fx_curl()->easy_setopt(call->easy, CURLOPT_CAPATH, NULL);
+	fx_curl()->easy_setopt(call->easy, CURLOPT_CAINFO, client->trust_file);
 	if (client->trust_pem)
 		set_blob(call->easy, CURLOPT_CAINFO_BLOB, client->trust_pem);
 	return 0;
@@ -233,32 +233,32 @@ static int check_request(const struct fx_http_request *request, struct fx_error 
 static int split_url(const char *url, char **out_host, char **out_port, char **out_renamed,
         const char *new_host, struct fx_error *err)
 {
-	CURLU *u = curl_url();
+	CURLU *u = fx_curl()->url();
 	char *host = NULL, *port = NULL, *renamed = NULL;
-	CURLUcode rc = u ? curl_url_set(u, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+	CURLUcode rc = u ? fx_curl()->url_set(u, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
 	if (rc == CURLUE_OK)
-		rc = curl_url_get(u, CURLUPART_HOST, &host, 0);
+		rc = fx_curl()->url_get(u, CURLUPART_HOST, &host, 0);
 	if (rc == CURLUE_OK)
-		rc = curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+		rc = fx_curl()->url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
 	if (rc == CURLUE_OK)
-		rc = curl_url_set(u, CURLUPART_HOST, new_host, 0);
+		rc = fx_curl()->url_set(u, CURLUPART_HOST, new_host, 0);
 	if (rc == CURLUE_OK)
-		rc = curl_url_get(u, CURLUPART_URL, &renamed, 0);
-	curl_url_cleanup(u);
+		rc = fx_curl()->url_get(u, CURLUPART_URL, &renamed, 0);
+	fx_curl()->url_cleanup(u);
 	if (rc == CURLUE_OK) {
 		*out_host = host;
 		*out_port = port;
 		*out_renamed = renamed;
 		return 0;
 	}
-	curl_free(host);
-	curl_free(port);
-	return fx_fail(err, FX_E_INVALID, "invalid URL: %s", curl_url_strerror(rc));
+	fx_curl()->free(host);
+	fx_curl()->free(port);
+	return fx_fail(err, FX_E_INVALID, "invalid URL: %s", fx_curl()->url_strerror(rc));
 }
 
 static void curl_free_text(char **text)
 {
-	curl_free(*text);
+	fx_curl()->free(*text);
 }
 
 struct lines {
@@ -367,10 +367,10 @@ static int set_address(struct fx_http_call *call, const struct fx_http_request *
 	fx_buf_release(&lines.text);
 	if (rc)
 		return fx_fail_nomem(err);
-	curl_easy_setopt(call->easy, CURLOPT_URL, renamed ? renamed : call->url);
-	curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+	fx_curl()->easy_setopt(call->easy, CURLOPT_URL, renamed ? renamed : call->url);
+	fx_curl()->easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 	if (call->connect_to)
-		curl_easy_setopt(call->easy, CURLOPT_CONNECT_TO, call->connect_to);
+		fx_curl()->easy_setopt(call->easy, CURLOPT_CONNECT_TO, call->connect_to);
 	return 0;
 }
 
@@ -382,12 +382,12 @@ static int set_body(
 	bool sends = request->body_len || strcmp(m, "POST") == 0 || strcmp(m, "PUT") == 0 ||
 	             strcmp(m, "PATCH") == 0;
 	if (strcmp(m, "HEAD") == 0)
-		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+		fx_curl()->easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	else if (!sends)
-		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+		fx_curl()->easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 	if (!sends) {
 		if (strcmp(m, "GET") != 0 && strcmp(m, "HEAD") != 0)
-			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, m);
+			fx_curl()->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, m);
 		return 0;
 	}
 	const char *body = request->body_len ? request->body : "";
@@ -397,12 +397,12 @@ static int set_body(
 			return fx_fail_nomem(err);
 		body = memcpy(call->body, request->body, request->body_len);
 	}
-	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	fx_curl()->easy_setopt(easy, CURLOPT_POST, 1L);
 	/* Left to curl, so that a 303 after a POST turns into a GET. */
 	if (strcmp(m, "POST") != 0)
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, m);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
+		fx_curl()->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, m);
+	fx_curl()->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+	fx_curl()->easy_setopt(easy, CURLOPT_POSTFIELDS, body);
 	return 0;
 }
 
@@ -412,13 +412,13 @@ static void set_limits(struct fx_http_call *call, const struct fx_http_request *
 	call->follow = request->follow_redirects;
 	call->idle_timeout_ms = request->idle_timeout_ms;
 	call->max_body_bytes = request->max_body_bytes;
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+	fx_curl()->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	fx_curl()->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 	        request->connect_timeout_ms ? (long)request->connect_timeout_ms : CONNECT_TIMEOUT_MS);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, request->follow_redirects ? 1L : 0L);
-	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)FX_HTTP_REDIRECTS_MAX);
+	fx_curl()->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	fx_curl()->easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	fx_curl()->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, request->follow_redirects ? 1L : 0L);
+	fx_curl()->easy_setopt(easy, CURLOPT_MAXREDIRS, (long)FX_HTTP_REDIRECTS_MAX);
 }
 
 static void set_proxy(struct fx_http_call *call, const struct fx_http_request *request)
@@ -430,11 +430,11 @@ static void set_proxy(struct fx_http_call *call, const struct fx_http_request *r
 	if (strncasecmp(proxy, socks, strlen(socks)) == 0) {
 		fx_auto(buf) struct fx_buf buf = FX_BUF_INIT;
 		fx_buf_addf(&buf, "socks5h://%s", proxy + strlen(socks));
-		curl_easy_setopt(call->easy, CURLOPT_PROXY, fx_buf_str(&buf));
+		fx_curl()->easy_setopt(call->easy, CURLOPT_PROXY, fx_buf_str(&buf));
 	} else {
-		curl_easy_setopt(call->easy, CURLOPT_PROXY, proxy);
+		fx_curl()->easy_setopt(call->easy, CURLOPT_PROXY, proxy);
 	}
-	curl_easy_setopt(call->easy, CURLOPT_NOPROXY, "");
+	fx_curl()->easy_setopt(call->easy, CURLOPT_NOPROXY, "");
 }
 
 static void set_connection(
@@ -442,21 +442,22 @@ static void set_connection(
 {
 	CURL *easy = call->easy;
 	bool h2 = call->engine->kind == FX_HTTP_MULTIPLEXED && strncasecmp(request->url, "https", 5) == 0;
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, h2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
+	fx_curl()->easy_setopt(
+	        easy, CURLOPT_HTTP_VERSION, h2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
 	/* Wait for the first connection's verdict instead of opening one for each request. */
-	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, h2 ? 1L : 0L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, tune_socket);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer_bytes);
-	curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+	fx_curl()->easy_setopt(easy, CURLOPT_PIPEWAIT, h2 ? 1L : 0L);
+	fx_curl()->easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	fx_curl()->easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+	fx_curl()->easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+	fx_curl()->easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, tune_socket);
+	fx_curl()->easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer_bytes);
+	fx_curl()->easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	set_proxy(call, request);
 	if (request->proxy_user)
-		curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, request->proxy_user);
+		fx_curl()->easy_setopt(easy, CURLOPT_PROXYUSERNAME, request->proxy_user);
 	if (request->proxy_password)
-		curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, request->proxy_password);
-	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+		fx_curl()->easy_setopt(easy, CURLOPT_PROXYPASSWORD, request->proxy_password);
+	fx_curl()->easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 }
 
 int fx_http_call_setup(struct fx_http_call *call, const struct fx_http_request *request,
@@ -479,19 +480,19 @@ int fx_http_call_setup(struct fx_http_call *call, const struct fx_http_request *
 	set_limits(call, request);
 	set_connection(call, request, options->buffer_bytes);
 	if (request->user) {
-		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-		curl_easy_setopt(easy, CURLOPT_USERNAME, request->user);
-		curl_easy_setopt(easy, CURLOPT_PASSWORD, request->password ? request->password : "");
+		fx_curl()->easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+		fx_curl()->easy_setopt(easy, CURLOPT_USERNAME, request->user);
+		fx_curl()->easy_setopt(easy, CURLOPT_PASSWORD, request->password ? request->password : "");
 	}
 	if (request->accept_gzip)
-		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, call->client->user_agent);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->errbuf);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, fx_http_call_on_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, fx_http_call_on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+		fx_curl()->easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+	fx_curl()->easy_setopt(easy, CURLOPT_USERAGENT, call->client->user_agent);
+	fx_curl()->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	fx_curl()->easy_setopt(easy, CURLOPT_ERRORBUFFER, call->errbuf);
+	fx_curl()->easy_setopt(easy, CURLOPT_HEADERFUNCTION, fx_http_call_on_header);
+	fx_curl()->easy_setopt(easy, CURLOPT_HEADERDATA, call);
+	fx_curl()->easy_setopt(easy, CURLOPT_WRITEFUNCTION, fx_http_call_on_body);
+	fx_curl()->easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	fx_curl()->easy_setopt(easy, CURLOPT_PRIVATE, call);
 	return 0;
 }

@@ -258,7 +258,7 @@ static struct MHD_Daemon *start_daemon(struct fx_server *server, const struct fx
 	};
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0);
-	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
+	return fx_mhd()->start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
 	        MHD_OPTION_URI_LOG_CALLBACK, begin_request, server, MHD_OPTION_NOTIFY_COMPLETED, end_request,
 	        server, MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
 	        (unsigned)(o->max_connections ? o->max_connections : MAX_CONNECTIONS),
@@ -311,7 +311,7 @@ void fx_server_free(struct fx_server *server, int grace_ms)
 {
 	if (!server)
 		return;
-	int fd = MHD_quiesce_daemon(server->daemon);
+	int fd = fx_mhd()->quiesce_daemon(server->daemon);
 	int64_t until_ms = fx_now_ms() + grace_ms;
 	struct timespec until = {
 	        .tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
@@ -320,7 +320,7 @@ void fx_server_free(struct fx_server *server, int grace_ms)
 		pthread_cond_timedwait(&server->changed, &server->lock, &until);
 	pthread_mutex_unlock(&server->lock);
 	fx_server_stop_streams(server);
-	MHD_stop_daemon(server->daemon);
+	fx_mhd()->stop_daemon(server->daemon);
 	if (fd >= 0)
 		close(fd);
 	pthread_cond_destroy(&server->changed);
@@ -388,7 +388,7 @@ const char *fx_server_query(const struct fx_server_request *request, const char 
 
 const char *fx_server_header(const struct fx_server_request *request, const char *name)
 {
-	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+	return fx_mhd()->lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
 const char *fx_server_body(const struct fx_server_request *request, size_t *out_len)
@@ -418,11 +418,11 @@ void fx_server_queue(struct fx_server_request *request, int status, const char *
 	if (!response)
 		return;
 	if (content_type)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+		fx_mhd()->add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
 	for (struct fx_server_field *f = request->fields; f; f = f->next)
-		MHD_add_response_header(response, f->name, f->value);
-	request->queued = MHD_queue_response(request->connection, (unsigned)status, response);
-	MHD_destroy_response(response);
+		fx_mhd()->add_response_header(response, f->name, f->value);
+	request->queued = fx_mhd()->queue_response(request->connection, (unsigned)status, response);
+	fx_mhd()->destroy_response(response);
 }
 
 void fx_server_reply(
@@ -431,7 +431,7 @@ void fx_server_reply(
 	if (request->answered)
 		return;
 	fx_server_queue(request, status, content_type,
-	        MHD_create_response_from_buffer(
+	        fx_mhd()->create_response_from_buffer(
 	                len, (void *)(uintptr_t)(len ? body : ""), MHD_RESPMEM_MUST_COPY));
 }
 
@@ -449,7 +449,7 @@ void fx_server_reply_fd(struct fx_server_request *request, int status, const cha
         uint64_t offset, uint64_t len)
 {
 	struct MHD_Response *response =
-	        request->answered ? NULL : MHD_create_response_from_fd_at_offset64(len, fd, offset);
+	        request->answered ? NULL : fx_mhd()->create_response_from_fd_at_offset64(len, fd, offset);
 	if (!response)
 		close(fd);
 	if (!request->answered)

@@ -8,7 +8,7 @@
 
 #include "net/server.h"
 
-#include <microhttpd.h>
+#include "net/microhttpd.h"
 #include <pthread.h>
 
 struct fx_server {

@@ -39,7 +39,7 @@ static void wake(struct fx_server_stream *stream)
 	if (!stream->suspended)
 		return;
 	stream->suspended = false;
-	MHD_resume_connection(stream->connection);
+	fx_mhd()->resume_connection(stream->connection);
 }
 
 static void kill_stream(struct fx_server_stream *stream)
@@ -71,7 +71,7 @@ static ssize_t give_bytes(void *arg, fx_unused uint64_t pos, char *buf, size_t m
 	} else if (stream->closed) {
 		result = MHD_CONTENT_READER_END_OF_STREAM;
 	} else {
-		MHD_suspend_connection(stream->connection);
+		fx_mhd()->suspend_connection(stream->connection);
 		stream->suspended = true;
 	}
 	pthread_mutex_unlock(&stream->lock);
@@ -178,7 +178,7 @@ struct fx_server_stream *fx_server_reply_stream(
 	if (!stream)
 		return NULL;
 	const union MHD_ConnectionInfo *info =
-	        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	        fx_mhd()->get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	atomic_init(&stream->refs, 2);
 	stream->server = server;
 	stream->socket = info ? info->connect_fd : -1;
@@ -187,7 +187,7 @@ struct fx_server_stream *fx_server_reply_stream(
 	pthread_mutex_init(&stream->lock, NULL);
 	struct MHD_Response *response = NULL;
 	if (join(server, stream)) {
-		response = MHD_create_response_from_callback(
+		response = fx_mhd()->create_response_from_callback(
 		        MHD_SIZE_UNKNOWN, BLOCK_BYTES, give_bytes, stream, response_gone);
 		if (!response)
 			response_gone(stream);

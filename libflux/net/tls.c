@@ -1,23 +1,22 @@
 #include "net/tls.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
+#include "data/crypto.h"
+
 #include <string.h>
 
 static void free_bio(BIO **bio)
 {
-	BIO_free(*bio);
+	fx_crypto()->BIO_free(*bio);
 }
 
 static void free_x509(X509 **x509)
 {
-	X509_free(*x509);
+	fx_crypto()->X509_free(*x509);
 }
 
 static void free_key(EVP_PKEY **key)
 {
-	EVP_PKEY_free(*key);
+	fx_crypto()->EVP_PKEY_free(*key);
 }
 
 /* Encrypted keys are not supported; without this OpenSSL would ask on the terminal. */
@@ -28,15 +27,16 @@ static int no_password(fx_unused char *buf, fx_unused int size, fx_unused int rw
 
 int fx_tls_check_pair(const char *cert_pem, const char *key_pem, struct fx_error *err)
 {
-	fx_cleanup(free_bio) BIO *cert_bio = BIO_new_mem_buf(cert_pem, -1);
-	fx_cleanup(free_bio) BIO *key_bio = BIO_new_mem_buf(key_pem, -1);
+	fx_cleanup(free_bio) BIO *cert_bio = fx_crypto()->BIO_new_mem_buf(cert_pem, -1);
+	fx_cleanup(free_bio) BIO *key_bio = fx_crypto()->BIO_new_mem_buf(key_pem, -1);
 	if (!cert_bio || !key_bio)
 		return fx_fail_nomem(err);
-	ERR_clear_error();
-	fx_cleanup(free_x509) X509 *cert = PEM_read_bio_X509(cert_bio, NULL, no_password, NULL);
-	fx_cleanup(free_key) EVP_PKEY *key = PEM_read_bio_PrivateKey(key_bio, NULL, no_password, NULL);
-	bool match = cert && key && X509_check_private_key(cert, key) == 1;
-	ERR_clear_error();
+	fx_crypto()->ERR_clear_error();
+	fx_cleanup(free_x509) X509 *cert = fx_crypto()->PEM_read_bio_X509(cert_bio, NULL, no_password, NULL);
+	fx_cleanup(free_key) EVP_PKEY *key =
+	        fx_crypto()->PEM_read_bio_PrivateKey(key_bio, NULL, no_password, NULL);
+	bool match = cert && key && fx_crypto()->X509_check_private_key(cert, key) == 1;
+	fx_crypto()->ERR_clear_error();
 	if (!cert)
 		return fx_fail(err, FX_E_INVALID, "tls: failed to find any PEM data in certificate input");
 	if (!key)
@@ -48,18 +48,18 @@ int fx_tls_check_pair(const char *cert_pem, const char *key_pem, struct fx_error
 
 int fx_tls_check_ca(const char *ca_pem, struct fx_error *err)
 {
-	fx_cleanup(free_bio) BIO *bio = BIO_new_mem_buf(ca_pem, -1);
+	fx_cleanup(free_bio) BIO *bio = fx_crypto()->BIO_new_mem_buf(ca_pem, -1);
 	if (!bio)
 		return fx_fail_nomem(err);
 	int count = 0;
 	X509 *cert;
-	ERR_clear_error();
-	while ((cert = PEM_read_bio_X509(bio, NULL, no_password, NULL))) {
-		X509_free(cert);
+	fx_crypto()->ERR_clear_error();
+	while ((cert = fx_crypto()->PEM_read_bio_X509(bio, NULL, no_password, NULL))) {
+		fx_crypto()->X509_free(cert);
 		count++;
 	}
-	bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-	ERR_clear_error();
+	bool at_end = ERR_GET_REASON(fx_crypto()->ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+	fx_crypto()->ERR_clear_error();
 	if (count == 0 || !at_end)
 		return fx_fail(err, FX_E_INVALID, "failed to parse CA certificate");
 	return 0;

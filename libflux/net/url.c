@@ -3,24 +3,24 @@
 #include "core/buf.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
+#include "net/curl.h"
 #include <string.h>
 
 static void free_curl_url(CURLU **url)
 {
-	curl_url_cleanup(*url);
+	fx_curl()->url_cleanup(*url);
 }
 
 static void free_curl_text(char **text)
 {
-	curl_free(*text);
+	fx_curl()->free(*text);
 }
 
 /* A copy of a part; *out stays NULL when the URL does not have it. */
 static CURLUcode get_part(CURLU *u, CURLUPart part, unsigned flags, char **out)
 {
 	fx_cleanup(free_curl_text) char *text = NULL;
-	CURLUcode rc = curl_url_get(u, part, &text, flags);
+	CURLUcode rc = fx_curl()->url_get(u, part, &text, flags);
 	if (rc == CURLUE_NO_SCHEME || rc == CURLUE_NO_USER || rc == CURLUE_NO_PASSWORD ||
 	        rc == CURLUE_NO_HOST || rc == CURLUE_NO_PORT || rc == CURLUE_NO_QUERY ||
 	        rc == CURLUE_NO_FRAGMENT)
@@ -71,16 +71,17 @@ static int fail_url(const char *text, CURLUcode rc, struct fx_error *err)
 	if (rc == CURLUE_OUT_OF_MEMORY)
 		return fx_fail_nomem(err);
 	fx_autofree char *shown = fx_url_redact(text);
-	return fx_fail(err, FX_E_INVALID, "invalid URL '%s': %s", shown ? shown : "", curl_url_strerror(rc));
+	return fx_fail(
+	        err, FX_E_INVALID, "invalid URL '%s': %s", shown ? shown : "", fx_curl()->url_strerror(rc));
 }
 
 int fx_url_parse(const char *text, struct fx_url *out, struct fx_error *err)
 {
-	fx_cleanup(free_curl_url) CURLU *u = curl_url();
+	fx_cleanup(free_curl_url) CURLU *u = fx_curl()->url();
 	if (!u)
 		return fx_fail_nomem(err);
 	/* A path is left as it is: "..", as everything, is for the server to judge. */
-	CURLUcode rc = strstr(text, "://") ? curl_url_set(u, CURLUPART_URL, text,
+	CURLUcode rc = strstr(text, "://") ? fx_curl()->url_set(u, CURLUPART_URL, text,
 	                                             CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS)
 	                                   : CURLUE_BAD_SCHEME;
 	struct fx_url url = {0};
@@ -112,15 +113,15 @@ void fx_url_release(struct fx_url *url)
 
 int fx_url_resolve(const char *base, const char *reference, char **out, struct fx_error *err)
 {
-	fx_cleanup(free_curl_url) CURLU *u = curl_url();
+	fx_cleanup(free_curl_url) CURLU *u = fx_curl()->url();
 	if (!u)
 		return fx_fail_nomem(err);
-	CURLUcode rc = curl_url_set(u, CURLUPART_URL, base, CURLU_NON_SUPPORT_SCHEME);
+	CURLUcode rc = fx_curl()->url_set(u, CURLUPART_URL, base, CURLU_NON_SUPPORT_SCHEME);
 	if (rc != CURLUE_OK)
 		return fail_url(base, rc, err);
 	char *text = NULL;
 	if (*reference)
-		rc = curl_url_set(u, CURLUPART_URL, reference, CURLU_NON_SUPPORT_SCHEME);
+		rc = fx_curl()->url_set(u, CURLUPART_URL, reference, CURLU_NON_SUPPORT_SCHEME);
 	if (rc == CURLUE_OK)
 		rc = get_part(u, CURLUPART_URL, 0, &text);
 	if (rc != CURLUE_OK)

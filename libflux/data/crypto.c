@@ -1,0 +1,3 @@
+#include "data/crypto.h"
+
+FX_LAZY_DEFINE(fx_crypto, "libcrypto.so.3", FX_CRYPTO_FUNCTIONS)
