@@ -1,5 +1,6 @@
 /* Rendering of a loaded chart: the objects that templates see, sorting and printing of manifests. */
 #include "chart_internal.h"
+#include "schema.h"
 
 #include <ctype.h>
 #include <fnmatch.h>
@@ -557,6 +558,24 @@ static void check_kube_version(struct fx_render *x, const struct fx_chart *c, st
 		        fx_v_cstr(x, want), k->version);
 }
 
+static void check_schemas(
+        struct fx_render *x, const struct fx_chart *c, struct fx_val values, struct fx_text *out)
+{
+	const char *report = c->schema ? fx_schema_check(x, c->schema, c->schema_len, values) : NULL;
+	if (report)
+		fx_text_addf(out, "%s:\n%s", c->name, report);
+	for (size_t i = 0; i < c->nchildren; i++) {
+		struct fx_val *v = fx_v_get(values, c->children[i]->name);
+		if (!v || v->kind == FX_VAL_NIL)
+			continue;
+		if (v->kind == FX_VAL_MAP)
+			check_schemas(x, c->children[i], *v, out);
+		else
+			fx_text_addf(out, "%s:\ninvalid type for values: expected object (map), got %s\n",
+			        c->children[i]->name, fx_v_type(*v));
+	}
+}
+
 static void run_template(struct fx_render *x, void *arg)
 {
 	struct template_job *job = arg;
@@ -567,6 +586,14 @@ static void run_template(struct fx_render *x, void *arg)
 	fx_chart_process_deps(x, c, user);
 	struct fx_val caps = fx_chart_capabilities(x, job->options);
 	struct fx_val values = fx_chart_coalesce(x, c, fx_v_deep_copy(x, user), false);
+	struct fx_text report = {.x = x};
+	if (!job->options->skip_schema)
+		check_schemas(x, c, values, &report);
+	if (report.len)
+		fx_render_throw(x,
+		        "values don't meet the specifications of the schema(s) in the following "
+		        "chart(s):\n%s",
+		        fx_text_c(&report));
 	check_kube_version(x, c, caps);
 	struct collected files = {0};
 	walk_charts(x, c, values, fx_chart_release(x, job->options), caps, &files);

@@ -204,6 +204,22 @@ static bool match_at(
 	return true;
 }
 
+struct fx_regex {
+	struct regex re;
+};
+
+struct fx_regex *fx_regex_compile(struct fx_render *x, struct fx_val pattern, const char **why)
+{
+	struct fx_regex *out = fx_render_zalloc(x, sizeof(*out));
+	return compile(x, pattern, &out->re, why) ? out : NULL;
+}
+
+bool fx_regex_found(struct fx_render *x, struct fx_regex *re, struct fx_val s)
+{
+	size_t from, to;
+	return match_at(x, &re->re, s, 0, &from, &to);
+}
+
 /* Calls each for the matches that Go finds: an empty one next to the one before does not count. */
 static size_t each_match(struct fx_render *x, struct regex *re, struct fx_val s, int64_t limit,
         void (*each)(void *arg, size_t from, size_t to), void *arg)
