@@ -21,7 +21,7 @@ VERSION := 0.1.0
 
 MAKEFLAGS += --no-print-directory
 
-PKGS := libcurl libuv jansson yaml-0.1 libarchive zlib libmicrohttpd libpcre2-8 libcrypto libgit2
+PKGS := libcurl libuv jansson yaml-0.1 libarchive zlib libmicrohttpd libpcre2-8 libcrypto libcrypt libgit2
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-format-nonliteral -Wvla

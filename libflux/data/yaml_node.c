@@ -1,5 +1,6 @@
+#include "data/scalar.h"
+#include "data/values.h"
 #include "data/yaml.h"
-
 #include "data/yaml_text.h"
 
 /* The emitter of go-yaml v3 as kyaml sets it up: indent 2, compact sequences, no folding. */
@@ -8,6 +9,7 @@ struct writer {
 	struct fx_buf *out;
 	struct fx_error *err;
 	const char *key_comment; /* of the key whose value is written next */
+	bool indent_seqs;        /* those that are the value of a key */
 };
 
 enum place {
@@ -62,6 +64,10 @@ static void put_double(struct writer *w, const char *s, size_t len)
 		unsigned c = width == 1 ? (unsigned char)s[i] : fx_utf8_decode(s + i, width);
 		if (fx_yaml_is_printable(c) && !fx_yaml_is_break(c) && c != '"' && c != '\\') {
 			fx_buf_add(w->out, s + i, width);
+			continue;
+		}
+		if (c == 0x85 || c == 0x2028 || c == 0x2029) {
+			put(w, c == 0x85 ? "\\N" : c == 0x2028 ? "\\L" : "\\P");
 			continue;
 		}
 		size_t k = 0;
@@ -257,7 +263,9 @@ static int write_map(struct writer *w, const struct fx_node *n, int indent, enum
 
 static int write_seq(struct writer *w, const struct fx_node *n, int indent, enum place place, int depth)
 {
-	int inner = place == AT_ROOT ? 0 : place == AFTER_KEY ? indent : indent + 2;
+	int inner = place == AT_ROOT                          ? 0
+	            : place == AFTER_KEY && !w->indent_seqs ? indent
+	                                                      : indent + 2;
 	for (uint32_t i = 0; i < n->len; i++) {
 		const struct fx_node *item = n->items[i];
 		put_comment(w, head_of(item), inner);
@@ -315,10 +323,62 @@ static int write_node(struct writer *w, const struct fx_node *n, int indent, enu
 	                              : write_seq(w, n, indent, place, depth);
 }
 
-int fx_yaml_write_node(const struct fx_node *node, struct fx_buf *out, struct fx_error *err)
+static int write_document(
+        const struct fx_node *node, bool indent_seqs, struct fx_buf *out, struct fx_error *err)
 {
-	struct writer w = {.out = out, .err = err};
+	struct writer w = {.out = out, .err = err, .indent_seqs = indent_seqs};
 	if (write_node(&w, node, 0, AT_ROOT, 0) < 0)
 		return err ? -(int)err->code : -1;
 	return fx_buf_failed(out) ? fx_fail_nomem(err) : 0;
+}
+
+int fx_yaml_write_node(const struct fx_node *node, struct fx_buf *out, struct fx_error *err)
+{
+	return write_document(node, false, out, err);
+}
+
+/* Sorted keys and the quotes that go-yaml v3 chooses for values of a program. */
+static int set_styles(struct fx_node *n, int depth, struct fx_error *err)
+{
+	if (depth > FX_YAML_MAX_DEPTH)
+		return fx_fail(err, FX_E_LIMIT, "yaml: nested deeper than %d levels", FX_YAML_MAX_DEPTH);
+	if (n->kind == FX_NODE_SCALAR) {
+		if (n->tag != FX_TAG_STR)
+			return 0;
+		/* Words that older YAML reads as something else are quoted too. */
+		bool plain = fx_scalar_tag(FX_YAML_V3, n->text, n->len) == FX_TAG_STR &&
+		             fx_scalar_tag(FX_YAML_V2, n->text, n->len) != FX_TAG_BOOL &&
+		             !fx_scalar_is_base60(n->text, n->len);
+		n->style = memchr(n->text, '\n', n->len) ? FX_STYLE_LITERAL
+		           : plain                       ? FX_STYLE_PLAIN
+		                                         : FX_STYLE_DOUBLE;
+		return 0;
+	}
+	n->style = FX_STYLE_PLAIN;
+	if (n->kind == FX_NODE_SEQ) {
+		for (uint32_t i = 0; i < n->len; i++)
+			if (set_styles(n->items[i], depth + 1, err) < 0)
+				return -1;
+		return 0;
+	}
+	fx_auto(value_pairs) struct fx_value_pairs pairs = {0};
+	if (fx_value_pairs_make(n, false, &pairs, err) < 0)
+		return -1;
+	if (n->tag != FX_TAG_OTHER)
+		fx_value_pairs_sort_yaml(&pairs);
+	for (size_t i = 0; i < pairs.len; i++)
+		n->pairs[i] = (struct fx_pair){
+		        (struct fx_node *)pairs.items[i].key_node, (struct fx_node *)pairs.items[i].value};
+	for (uint32_t i = 0; i < n->len; i++)
+		if (set_styles(n->pairs[i].key, depth + 1, err) < 0 ||
+		        set_styles(n->pairs[i].value, depth + 1, err) < 0)
+			return -1;
+	return 0;
+}
+
+int fx_yaml_write_values(struct fx_node *node, struct fx_buf *out, struct fx_error *err)
+{
+	if (set_styles(node, 0, err) < 0)
+		return err ? -(int)err->code : -1;
+	return write_document(node, true, out, err);
 }

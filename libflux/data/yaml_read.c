@@ -60,11 +60,13 @@ static int syntax_error(struct reader *r)
 		return fx_fail_nomem(r->err);
 	if (p->error == YAML_READER_ERROR)
 		return fx_fail(r->err, FX_E_PARSE, "yaml: %s", p->problem ? p->problem : "invalid input");
-	size_t line = p->problem_mark.line + 1;
-	if (p->context_mark.line && p->context_mark.line > p->problem_mark.line)
-		line = p->context_mark.line + 1;
-	return fx_fail(
-	        r->err, FX_E_PARSE, "yaml: line %zu: %s", line, p->problem ? p->problem : "syntax error");
+	/* go-yaml counts from 0, adds one to what its scanner finds, and names no line 0. */
+	size_t line = p->context_mark.line ? p->context_mark.line : p->problem_mark.line;
+	const char *problem = p->problem ? p->problem : "syntax error";
+	if (line == 0)
+		return fx_fail(r->err, FX_E_PARSE, "yaml: %s", problem);
+	line += p->error == YAML_SCANNER_ERROR;
+	return fx_fail(r->err, FX_E_PARSE, "yaml: line %zu: %s", line, problem);
 }
 
 static int next_event(struct reader *r)
@@ -185,7 +187,10 @@ static int make_value(struct reader *r, struct fx_node *n)
 		break;
 	case FX_TAG_FLOAT:
 		if (isnan(v.f) || isinf(v.f))
-			return fx_fail(r->err, FX_E_INVALID, "json: unsupported value: %s", n->text);
+			return fx_fail(r->err, FX_E_INVALID, "json: unsupported value: %s",
+			        isnan(v.f) ? "NaN"
+			        : v.f > 0  ? "+Inf"
+			                   : "-Inf");
 		fx_double_json(v.f, number);
 		break;
 	default:

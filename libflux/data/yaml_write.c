@@ -349,7 +349,7 @@ static int write_node(
 		if (place != AT_ROOT)
 			put(w, ' ');
 		if (n->kind == FX_NODE_SCALAR)
-			return write_scalar(w, n, place == AT_ROOT ? 0 : indent + 2, in_flow);
+			return write_scalar(w, n, place == AT_ROOT ? 2 : indent + 2, in_flow);
 		fx_buf_add(w->out, n->kind == FX_NODE_MAP ? "{}" : "[]", 2);
 		new_line(w);
 		return 0;

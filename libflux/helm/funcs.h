@@ -26,11 +26,21 @@ struct fx_val fx_v_to_strings(struct fx_render *x, struct fx_val v);
 
 struct fx_val fx_v_yaml_text(struct fx_render *x, struct fx_val v, const char **why);
 bool fx_v_yaml_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why);
+/* JSON or YAML of the wrong type: {"Error": why} and [why]. */
+struct fx_val fx_v_error_map(struct fx_render *x, const char *why);
+struct fx_val fx_v_error_list(struct fx_render *x, const char *why);
+struct fx_val fx_v_mismatch_map(struct fx_render *x, struct fx_val v, const char *prefix);
+struct fx_val fx_v_mismatch_list(struct fx_render *x, struct fx_val v, const char *prefix);
+/* NULL, or what encoding/json says about a text that is no JSON. */
+const char *fx_go_json_check(struct fx_render *x, const char *s, size_t n);
 bool fx_v_json_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why);
 
 /* time */
 struct fx_val fx_time_val(struct fx_render *x, struct fx_time t);
 void fx_time_format(struct fx_text *out, const struct fx_time *t, const char *layout, size_t n);
+/* time.Parse. False: *why is its error. */
+bool fx_go_time_parse(struct fx_render *x, struct fx_val layout, struct fx_val text, struct fx_time *out,
+        const char **why);
 struct fx_val fx_time_field(struct fx_render *x, struct fx_val recv, const char *name,
         const struct fx_val *args, size_t n, bool *found);
 bool fx_go_duration_parse(struct fx_render *x, struct fx_val s, int64_t *out, const char **why);
@@ -52,6 +62,14 @@ bool fx_regex_found(struct fx_render *x, struct fx_regex *re, struct fx_val s);
 /* gobwas/glob with `/` as its separator. */
 bool fx_files_glob_valid(const char *pattern);
 bool fx_files_glob_match(const char *pattern, const char *path);
+
+/* Nesting of arrays and inline tables. */
+#define FX_TOML_DEPTH_MAX 200
+/* NULL, or why text is no TOML. *out: a map. */
+const char *fx_v_toml_parse(struct fx_render *x, struct fx_val text, struct fx_val *out);
+
+/* strconv.ParseFloat; false also for what a double cannot hold. */
+bool fx_go_float_parse(const char *s, size_t n, double *out);
 
 /* path.Clean */
 struct fx_val fx_fns_clean(struct fx_render *x, struct fx_val path);

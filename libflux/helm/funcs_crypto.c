@@ -3,6 +3,7 @@
 
 #include "data/semver.h"
 
+#include <ctype.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <zlib.h>
@@ -60,13 +61,62 @@ static struct fx_val fn_uuid(struct fx_render *x, const struct fx_val *a, size_t
 
 /* ---- versions ---- */
 
-static struct fx_semver *parse_version(struct fx_render *x, struct fx_val s)
+/* What a FX_T_SEMVER points to. */
+struct version {
+	struct fx_semver v; /* first: others see only this */
+	const char *original;
+};
+
+static struct version *parse_version(struct fx_render *x, struct fx_val s)
 {
-	struct fx_semver *v = fx_render_alloc(x, sizeof(*v));
+	struct version *v = fx_render_alloc(x, sizeof(*v));
 	struct fx_error err = FX_ERROR_INIT;
-	if (fx_semver_parse(fx_v_cstr(x, s), v, &err) != 0)
+	v->original = fx_v_cstr(x, s);
+	if (fx_semver_parse(v->original, &v->v, &err) != 0)
 		fx_render_throw_err(x, &err);
 	return v;
+}
+
+/* Its text stands behind the `v` that the old one had. */
+static struct fx_val changed_version(struct fx_render *x, const struct version *old, struct version *v)
+{
+	char buf[FX_SEMVER_FORMAT_MAX];
+	struct fx_text t = {.x = x};
+	if (old->original[0] == 'v' || old->original[0] == 'V')
+		fx_text_char(&t, old->original[0]);
+	fx_text_str(&t, fx_semver_format(&v->v, buf));
+	v->original = fx_text_c(&t);
+	return fx_v_obj(v, FX_T_SEMVER);
+}
+
+static bool identifiers_ok(struct fx_val s, bool numeric_rules)
+{
+	size_t start = 0;
+	for (size_t i = 0; i <= s.len && s.len; i++) {
+		if (i < s.len && s.s[i] != '.') {
+			if (!isalnum((unsigned char)s.s[i]) && s.s[i] != '-')
+				return false;
+			continue;
+		}
+		size_t digits = strspn(s.s + start, "0123456789");
+		if (i == start || (numeric_rules && digits >= i - start && i - start > 1 && s.s[start] == '0'))
+			return false;
+		start = i + 1;
+	}
+	return s.len < FX_SEMVER_TEXT_MAX;
+}
+
+static struct fx_val set_part(struct fx_render *x, const struct version *old, bool pre, struct fx_val s)
+{
+	struct version *out = fx_render_alloc(x, sizeof(*out));
+	*out = *old;
+	if (s.kind != FX_VAL_STR)
+		fx_render_throw(x, "wrong type for value; expected string; got %s",
+		        s.kind == FX_VAL_NIL ? "interface {}" : fx_v_type(s));
+	if (!identifiers_ok(s, pre))
+		fx_render_throw(x, pre ? "invalid prerelease string" : "invalid metadata string");
+	snprintf(pre ? out->v.pre : out->v.meta, FX_SEMVER_TEXT_MAX, "%s", fx_v_cstr(x, s));
+	return changed_version(x, old, out);
 }
 
 static struct fx_val fn_semver(struct fx_render *x, const struct fx_val *a, size_t n)
@@ -96,7 +146,7 @@ struct fx_val fx_semver_field(struct fx_render *x, struct fx_val recv, const cha
 {
 	static const char *const names[] = {"Major", "Minor", "Patch", "Prerelease", "Metadata", "String",
 	        "Original", "IncMajor", "IncMinor", "IncPatch", "Compare", "Equal", "LessThan",
-	        "GreaterThan"};
+	        "GreaterThan", "SetPrerelease", "SetMetadata"};
 	const struct fx_semver *v = recv.obj;
 	size_t k = 0;
 	while (k < FX_COUNT(names) && strcmp(names[k], name) != 0)
@@ -114,13 +164,18 @@ struct fx_val fx_semver_field(struct fx_render *x, struct fx_val recv, const cha
 		                                : v->patch)};
 	if (k < 5)
 		return fx_v_str(k == 3 ? v->pre : v->meta);
-	if (k < 7) {
+	if (k == 6)
+		return fx_v_str(((const struct version *)recv.obj)->original);
+	if (k >= 14)
+		return set_part(x, recv.obj, k == 14, a[0]);
+	if (k == 5) {
 		struct fx_val s = fx_v_nil();
 		(void)fx_obj_string(x, recv, &s);
 		return s;
 	}
 	if (k < 10) {
-		struct fx_semver *out = fx_render_alloc(x, sizeof(*out));
+		struct version *next = fx_render_alloc(x, sizeof(*next));
+		struct fx_semver *out = &next->v;
 		*out = *v;
 		if (k == 7)
 			out->major++, out->minor = out->patch = 0;
@@ -129,7 +184,7 @@ struct fx_val fx_semver_field(struct fx_render *x, struct fx_val recv, const cha
 		else if (!v->pre[0])
 			out->patch++;
 		out->pre[0] = out->meta[0] = 0;
-		return fx_v_obj(out, FX_T_SEMVER);
+		return changed_version(x, recv.obj, next);
 	}
 	if (a[0].kind != FX_VAL_OBJ || a[0].type != FX_T_SEMVER)
 		fx_render_throw(x, "wrong type for value; expected *semver.Version; got %s", fx_v_type(a[0]));

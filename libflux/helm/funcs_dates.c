@@ -616,7 +616,7 @@ static bool literal(struct parsing *p, const char *s, size_t n)
 	return true;
 }
 
-static bool time_parse(
+bool fx_go_time_parse(
         struct fx_render *x, struct fx_val layout, struct fx_val text, struct fx_time *out, const char **why)
 {
 	struct parsing p = {.s = text.s, .n = text.len, .month = -1, .day = -1, .yday = -1};
@@ -857,7 +857,7 @@ static struct fx_val to_date(struct fx_render *x, const struct fx_val *a, bool m
 {
 	struct fx_time t;
 	const char *why;
-	if (!time_parse(x, a[0], a[1], &t, &why)) {
+	if (!fx_go_time_parse(x, a[0], a[1], &t, &why)) {
 		if (must)
 			fx_render_throw(x, "%s", why);
 		t = (struct fx_time){.sec = -62135596800, .zone = "UTC"};

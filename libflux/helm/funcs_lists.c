@@ -343,7 +343,8 @@ static void merge_into(
 		const struct fx_entry *e = &src.map->entries[i];
 		struct fx_val *old = fx_v_find(dst, e->key, e->len);
 		if (!old) {
-			fx_v_setn(x, dst, e->key, e->len, e->val);
+			if (overwrite || e->val.kind != FX_VAL_NIL)
+				fx_v_setn(x, dst, e->key, e->len, e->val);
 			continue;
 		}
 		if (fx_v_is_map(*old) && fx_v_is_map(e->val) && old->map && e->val.map) {

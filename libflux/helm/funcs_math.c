@@ -81,9 +81,57 @@ int64_t fx_v_to_int(struct fx_val v)
 	}
 }
 
-double fx_v_to_float(struct fx_val v)
+/* The rules for `_` in a number: between digits, and after the 0x. */
+static bool underscores_ok(const char *s, size_t n)
+{
+	char seen = '^';
+	size_t i = n && (s[0] == '-' || s[0] == '+');
+	bool hex = i + 2 <= n && s[i] == '0' && (s[i + 1] | 32) == 'x';
+	if (hex) {
+		seen = '0';
+		i += 2;
+	}
+	for (; i < n; i++) {
+		if (isdigit((unsigned char)s[i]) || (hex && isxdigit((unsigned char)s[i]))) {
+			seen = '0';
+		} else if (s[i] == '_') {
+			if (seen != '0')
+				return false;
+			seen = '_';
+		} else {
+			if (seen == '_')
+				return false;
+			seen = '!';
+		}
+	}
+	return seen != '_';
+}
+
+bool fx_go_float_parse(const char *s, size_t n, double *out)
 {
 	char buf[512];
+	size_t k = 0, sign = n && (s[0] == '-' || s[0] == '+');
+	bool hex = n > sign + 1 && s[sign] == '0' && (s[sign + 1] | 32) == 'x';
+	if (n == 0 || n >= sizeof(buf) || (memchr(s, '_', n) && !underscores_ok(s, n)))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] == 0 || isspace((unsigned char)s[i]) || s[i] == '(')
+			return false;
+		if (s[i] != '_')
+			buf[k++] = s[i];
+	}
+	buf[k] = 0;
+	if ((hex && !strpbrk(buf, "pP")) || (sign && (buf[1] | 32) == 'n'))
+		return false;
+	char *end;
+	errno = 0;
+	*out = strtod(buf, &end);
+	return !*end && end > buf && !(isinf(*out) && errno == ERANGE);
+}
+
+double fx_v_to_float(struct fx_val v)
+{
+	double f;
 	switch (v.kind) {
 	case FX_VAL_BOOL:
 		return v.b;
@@ -91,30 +139,8 @@ double fx_v_to_float(struct fx_val v)
 		return v.type == FX_T_DURATION ? 0 : (double)v.i;
 	case FX_VAL_FLOAT:
 		return v.f;
-	case FX_VAL_STR: {
-		size_t n = 0;
-		bool digit = false;
-		for (size_t i = 0; i < v.len; i++) {
-			if (v.s[i] == 0 || isspace((unsigned char)v.s[i]) || n + 1 >= sizeof(buf))
-				return 0;
-			if (v.s[i] == '_')
-				return 0;
-			if (v.s[i] == 'x' || v.s[i] == 'X')
-				digit = true;
-			buf[n++] = v.s[i];
-		}
-		buf[n] = 0;
-		if (!n || strchr(buf, '('))
-			return 0;
-		char *end;
-		errno = 0;
-		double f = strtod(buf, &end);
-		if (*end || (digit && !strpbrk(buf, "pP")))
-			return 0;
-		if (isinf(f) && errno == ERANGE)
-			return 0;
-		return f;
-	}
+	case FX_VAL_STR:
+		return fx_go_float_parse(v.s, v.len, &f) ? f : 0;
 	default:
 		return 0;
 	}

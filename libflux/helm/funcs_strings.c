@@ -757,6 +757,12 @@ static bool rune_is_letter(unsigned r)
 	                                  !(r >= 0x1f000 && r < 0x1fb00));
 }
 
+/* Ideographs are no alphabet to the library behind Sprig. */
+static bool rune_is_ideograph(unsigned r)
+{
+	return (r >= 0x4e00 && r <= 0x9fcc) || (r >= 0x3400 && r <= 0x4d85) || (r >= 0x20000 && r <= 0x2b81d);
+}
+
 static enum word rune_word(unsigned r)
 {
 	if (connector(r))
@@ -767,7 +773,7 @@ static enum word rune_word(unsigned r)
 		return W_NUMBER;
 	if (rune_is_punct(r))
 		return W_PUNCT;
-	if (rune_is_letter(r))
+	if (rune_is_letter(r) && !rune_is_ideograph(r))
 		return W_ALPHA;
 	return W_OTHER;
 }

@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Nesting of values where they are walked: a map can be put into itself. */
+#define FX_VALUE_DEPTH_MAX 1000
+
 enum fx_val_kind {
 	FX_VAL_NIL,
 	FX_VAL_BOOL,
@@ -225,6 +228,8 @@ const char *fx_v_cstr(struct fx_render *x, struct fx_val v);
 struct fx_val fx_v_from_node(struct fx_render *x, const struct fx_node *node);
 /* For the YAML writer. NULL and *why when a value has no JSON form. */
 struct fx_node *fx_v_to_node(struct fx_render *x, struct fx_val v, const char **why);
+/* For fx_yaml_write_values(). Throws for a value that go-yaml v3 refuses. */
+struct fx_node *fx_v_to_pretty_node(struct fx_render *x, struct fx_val v);
 
 /* ---- texts (fmt) ---- */
 void fx_fmt_printf(struct fx_text *out, struct fx_val format, const struct fx_val *args, size_t n);

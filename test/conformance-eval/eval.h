@@ -10,7 +10,8 @@
 
 #include <jansson.h>
 
-/* Answers one case (borrowed). *out: a new reference, the value of "out". An error becomes "err". */
+/* Answers one case (borrowed). *out: a new reference, the value of "out"; an
+ * object becomes members of the answer. An error becomes "err". */
 typedef int fx_eval_fn(const json_t *input, json_t **out, struct fx_error *err);
 
 fx_eval_fn fx_eval_envsubst;

@@ -1,3 +1,4 @@
+#include "data/base64.h"
 #include "data/json.h"
 #include "eval.h"
 #include "helm/chart.h"
@@ -17,7 +18,10 @@ int fx_eval_expr(const json_t *input, json_t **out, struct fx_error *err)
 	if (rc != 0)
 		return rc;
 	*out = json_stringn(rendered.s, rendered.len);
-	if (!*out)
-		*out = json_stringn_nocheck(rendered.s, rendered.len);
-	return 0;
+	if (*out)
+		return 0;
+	/* Text that is no UTF-8. */
+	fx_autofree char *b64 = fx_base64_encode(rendered.s, rendered.len);
+	*out = b64 ? json_pack("{s:s}", "out_b64", b64) : NULL;
+	return *out ? 0 : fx_fail_nomem(err);
 }

@@ -28,8 +28,11 @@ static int answer(fx_eval_fn *fn, const char *line)
 	json_t *reply = json_object();
 	json_t *out = NULL;
 	json_object_set(reply, "id", json_object_get(input, "id"));
-	if (fn(input, &out, &err) == 0)
-		json_object_set_new(reply, "out", out);
+	bool ok = fn(input, &out, &err) == 0;
+	if (ok && json_is_object(out))
+		json_object_update(reply, out);
+	if (ok)
+		json_is_object(out) ? json_decref(out) : (void)json_object_set_new(reply, "out", out);
 	else
 		json_object_set_new(reply, "err", json_string(fx_error_message(&err)));
 	int rc = json_dumpf(reply, stdout, JSON_COMPACT);
