@@ -82,7 +82,8 @@ static void put_double(struct writer *w, const char *s, size_t len)
 }
 
 /* Literal and folded blocks; both end with a newline. */
-static void put_block(struct writer *w, const char *s, size_t len, int indent, bool folded, const char *comment)
+static void put_block(
+        struct writer *w, const char *s, size_t len, int indent, bool folded, const char *comment)
 {
 	put(w, folded ? ">" : "|");
 	if (s[0] == ' ' || s[0] == '\n')
@@ -263,9 +264,7 @@ static int write_map(struct writer *w, const struct fx_node *n, int indent, enum
 
 static int write_seq(struct writer *w, const struct fx_node *n, int indent, enum place place, int depth)
 {
-	int inner = place == AT_ROOT                          ? 0
-	            : place == AFTER_KEY && !w->indent_seqs ? indent
-	                                                      : indent + 2;
+	int inner = place == AT_ROOT ? 0 : place == AFTER_KEY && !w->indent_seqs ? indent : indent + 2;
 	for (uint32_t i = 0; i < n->len; i++) {
 		const struct fx_node *item = n->items[i];
 		put_comment(w, head_of(item), inner);

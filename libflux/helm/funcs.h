@@ -33,14 +33,16 @@ struct fx_val fx_v_mismatch_map(struct fx_render *x, struct fx_val v, const char
 struct fx_val fx_v_mismatch_list(struct fx_render *x, struct fx_val v, const char *prefix);
 /* NULL, or what encoding/json says about a text that is no JSON. */
 const char *fx_go_json_check(struct fx_render *x, const char *s, size_t n);
+/* Length of the first value in a text that may go on; *why: that there is none. */
+size_t fx_go_json_first(struct fx_render *x, const char *s, size_t n, const char **why);
 bool fx_v_json_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why);
 
 /* time */
 struct fx_val fx_time_val(struct fx_render *x, struct fx_time t);
 void fx_time_format(struct fx_text *out, const struct fx_time *t, const char *layout, size_t n);
 /* time.Parse. False: *why is its error. */
-bool fx_go_time_parse(struct fx_render *x, struct fx_val layout, struct fx_val text, struct fx_time *out,
-        const char **why);
+bool fx_go_time_parse(
+        struct fx_render *x, struct fx_val layout, struct fx_val text, struct fx_time *out, const char **why);
 struct fx_val fx_time_field(struct fx_render *x, struct fx_val recv, const char *name,
         const struct fx_val *args, size_t n, bool *found);
 bool fx_go_duration_parse(struct fx_render *x, struct fx_val s, int64_t *out, const char **why);

@@ -68,9 +68,8 @@ static struct fx_val key_pem(struct fx_render *x, struct held *h, EVP_PKEY *key)
 	int type = EVP_PKEY_base_id(key);
 	bool old = type == EVP_PKEY_RSA || type == EVP_PKEY_EC || type == EVP_PKEY_DSA;
 	char *data = NULL;
-	if (!h->bio ||
-	        (old ? PEM_write_bio_PrivateKey_traditional(h->bio, key, NULL, NULL, 0, NULL, NULL)
-	             : PEM_write_bio_PKCS8PrivateKey(h->bio, key, NULL, NULL, 0, NULL, NULL)) != 1)
+	if (!h->bio || (old ? PEM_write_bio_PrivateKey_traditional(h->bio, key, NULL, NULL, 0, NULL, NULL)
+	                    : PEM_write_bio_PKCS8PrivateKey(h->bio, key, NULL, NULL, 0, NULL, NULL)) != 1)
 		failed(x, h, "failed to encode private key");
 	long n = BIO_get_mem_data(h->bio, &data);
 	char *copy = fx_arena_strndup(fx_render_arena(x), data, (size_t)n);
@@ -143,7 +142,9 @@ static const char *read_key(struct fx_render *x, struct fx_val pem, EVP_PKEY **o
 		fx_text_addf(&t, "invalid private key type %s", type);
 		return fx_text_c(&t);
 	}
-	fx_text_addf(&t, pkcs8 ? "decoding PEM as PKCS#8: invalid key" : "parsing %s private key from PEM: invalid key",
+	fx_text_addf(&t,
+	        pkcs8 ? "decoding PEM as PKCS#8: invalid key"
+	              : "parsing %s private key from PEM: invalid key",
 	        type);
 	BIO *bio = BIO_new_mem_buf(pem.s, (int)pem.len);
 	*out = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"") : NULL;
@@ -167,7 +168,8 @@ static const char *subject_names(struct fx_render *x, const struct request *r, s
 		struct fx_val v = r->ips.list->items[i];
 		unsigned char addr[16];
 		const char *s = v.kind == FX_VAL_STR ? fx_v_cstr(x, v) : "";
-		if (v.kind == FX_VAL_STR && (inet_pton(AF_INET, s, addr) == 1 || inet_pton(AF_INET6, s, addr) == 1)) {
+		if (v.kind == FX_VAL_STR &&
+		        (inet_pton(AF_INET, s, addr) == 1 || inet_pton(AF_INET6, s, addr) == 1)) {
 			fx_text_addf(&t, "%sIP:%s", t.len ? "," : "", s);
 			continue;
 		}
@@ -264,8 +266,8 @@ static struct fx_val certificate(struct fx_render *x, struct fx_val cert, struct
 }
 
 /* Signs with its own key, or with the certificate and key of ca. key_text: NULL makes a new key. */
-static struct fx_val issue(
-        struct fx_render *x, const struct request *r, const struct fx_certificate *ca, const struct fx_val *key_text)
+static struct fx_val issue(struct fx_render *x, const struct request *r, const struct fx_certificate *ca,
+        const struct fx_val *key_text)
 {
 	struct held h = {0};
 	struct fx_val names;
@@ -284,7 +286,8 @@ static struct fx_val issue(
 	if (!why && ca) {
 		why = read_key(x, ca->key, &h.signer_key);
 		if (why) {
-			const char *text = fx_arena_printf(fx_render_arena(x), "error parsing private key: %s", why);
+			const char *text =
+			        fx_arena_printf(fx_render_arena(x), "error parsing private key: %s", why);
 			why = text ? text : "out of memory";
 		}
 	}
@@ -337,7 +340,8 @@ static struct fx_val fn_build_custom(struct fx_render *x, const struct fx_val *a
 	X509 *parsed = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
 	BIO_free(bio);
 	if (!parsed)
-		fx_render_throw(x, "error parsing certificate: decodedCert.Bytes: x509: malformed certificate");
+		fx_render_throw(
+		        x, "error parsing certificate: decodedCert.Bytes: x509: malformed certificate");
 	X509_free(parsed);
 	EVP_PKEY *pkey = NULL;
 	const char *why = read_key(x, key, &pkey);

@@ -99,7 +99,8 @@ static bool identifiers_ok(struct fx_val s, bool numeric_rules)
 			continue;
 		}
 		size_t digits = strspn(s.s + start, "0123456789");
-		if (i == start || (numeric_rules && digits >= i - start && i - start > 1 && s.s[start] == '0'))
+		if (i == start ||
+		        (numeric_rules && digits >= i - start && i - start > 1 && s.s[start] == '0'))
 			return false;
 		start = i + 1;
 	}
@@ -145,8 +146,8 @@ struct fx_val fx_semver_field(struct fx_render *x, struct fx_val recv, const cha
         const struct fx_val *a, size_t n, bool *found)
 {
 	static const char *const names[] = {"Major", "Minor", "Patch", "Prerelease", "Metadata", "String",
-	        "Original", "IncMajor", "IncMinor", "IncPatch", "Compare", "Equal", "LessThan",
-	        "GreaterThan", "SetPrerelease", "SetMetadata"};
+	        "Original", "IncMajor", "IncMinor", "IncPatch", "Compare", "Equal", "LessThan", "GreaterThan",
+	        "SetPrerelease", "SetMetadata"};
 	const struct fx_semver *v = recv.obj;
 	size_t k = 0;
 	while (k < FX_COUNT(names) && strcmp(names[k], name) != 0)

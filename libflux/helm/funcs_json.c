@@ -234,8 +234,9 @@ static const char *json_kind(struct fx_val v)
 static const struct fx_node *huge_number(const struct fx_node *n)
 {
 	if (n->kind == FX_NODE_SCALAR)
-		return (n->tag == FX_TAG_FLOAT || n->tag == FX_TAG_INT) && isinf(strtod(n->text, NULL)) ? n
-		                                                                                        : NULL;
+		return (n->tag == FX_TAG_FLOAT || n->tag == FX_TAG_INT) && isinf(strtod(n->text, NULL))
+		               ? n
+		               : NULL;
 	for (uint32_t i = 0; i < n->len; i++) {
 		const struct fx_node *h =
 		        huge_number(n->kind == FX_NODE_SEQ ? n->items[i] : n->pairs[i].value);
@@ -273,7 +274,8 @@ bool fx_v_json_parse(struct fx_render *x, struct fx_val text, struct fx_val *out
 	const struct fx_node *huge = huge_number(n);
 	if (huge) {
 		struct fx_text t = {.x = x};
-		fx_text_addf(&t, "json: cannot unmarshal number %s into Go value of type float64", huge->text);
+		fx_text_addf(
+		        &t, "json: cannot unmarshal number %s into Go value of type float64", huge->text);
 		*why = fx_text_c(&t);
 		return false;
 	}

@@ -110,7 +110,8 @@ static struct fx_val fn_derive_password(struct fx_render *x, const struct fx_val
 static struct fx_val bcrypt(struct fx_render *x, struct fx_val password)
 {
 	if (password.len > BCRYPT_TEXT_MAX)
-		return fx_v_str("failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes");
+		return fx_v_str(
+		        "failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes");
 	if (memchr(password.s, 0, password.len))
 		fx_render_throw(x, "a password with a NUL byte cannot be hashed");
 	char random[BCRYPT_SALT_BYTES], setting[CRYPT_GENSALT_OUTPUT_SIZE];

@@ -52,8 +52,7 @@ static const char nil_element[] = "toml: cannot encode array with nil element";
 
 static bool is_nil(struct fx_val v)
 {
-	return v.kind == FX_VAL_NIL || (v.kind == FX_VAL_MAP && !v.map) ||
-	       (v.kind == FX_VAL_LIST && !v.list);
+	return v.kind == FX_VAL_NIL || (v.kind == FX_VAL_MAP && !v.map) || (v.kind == FX_VAL_LIST && !v.list);
 }
 
 static bool is_struct(struct fx_val v)
@@ -124,7 +123,8 @@ static const char *toml_array(struct fx_text *out, struct fx_val v, int depth)
 	return NULL;
 }
 
-/* Plain values first. A comma stands after each that is not the last of its kind, even when that one is nil. */
+/* Plain values first. A comma stands after each that is not the last of its kind, even when that one is nil.
+ */
 static const char *toml_inline_table(struct fx_text *out, struct fx_val v, int depth)
 {
 	struct fx_list pairs = pairs_of(out->x, v);

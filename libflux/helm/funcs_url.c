@@ -80,7 +80,8 @@ static const char *unescape(struct fx_render *x, struct fx_val s, enum part wher
 		unsigned char c = (unsigned char)s.s[i];
 		if (c != '%') {
 			if (host && c < 0x80 && !stands_for_itself(c, where))
-				return quoted_error(x, "invalid character ", part(s, i, i + 1), " in host name");
+				return quoted_error(
+				        x, "invalid character ", part(s, i, i + 1), " in host name");
 			fx_text_char(&t, (char)c);
 			continue;
 		}

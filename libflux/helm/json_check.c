@@ -194,3 +194,11 @@ const char *fx_go_json_check(struct fx_render *x, const char *s, size_t n)
 	}
 	return sc.why;
 }
+
+size_t fx_go_json_first(struct fx_render *x, const char *s, size_t n, const char **why)
+{
+	struct scan sc = {.x = x, .s = s, .n = n};
+	value(&sc, 0);
+	*why = sc.why;
+	return sc.i;
+}

@@ -10,6 +10,7 @@ struct reader {
 	const char *s;
 	size_t n, i;
 	enum fx_value_source_kind kind;
+	bool ended; /* in the middle of a key: no error, what was read so far counts */
 };
 
 /* Text up to a stop character, which is taken; escapes undone. *stop: 0 at the end. */
@@ -20,8 +21,9 @@ static struct fx_val read_until(struct reader *r, const char *stops, char *stop)
 	*stop = 0;
 	while (r->i < r->n) {
 		char c = r->s[r->i++];
-		if (c == '\\' && r->kind != FX_VALUES_LITERAL && r->i < r->n) {
-			fx_text_char(&t, r->s[r->i++]);
+		if (c == '\\' && r->kind != FX_VALUES_LITERAL) {
+			if (r->i < r->n)
+				fx_text_char(&t, r->s[r->i++]);
 			continue;
 		}
 		if (c && strchr(stops, c)) {
@@ -77,42 +79,33 @@ static struct fx_val final_value(struct reader *r, struct fx_val v)
 	return r->kind == FX_VALUES_SET_FILE ? file_content(r, v) : typed(r, v);
 }
 
-/* The longest JSON value at the cursor. */
+/* Skips white space and one comma; true when nothing else stood before it. */
+static bool skip_empty(struct reader *r)
+{
+	while (r->i < r->n) {
+		size_t w;
+		unsigned c = fx_rune_at(r->s + r->i, r->n - r->i, &w);
+		if (c != ',' && !fx_rune_is_space(c))
+			return false;
+		r->i += w;
+		if (c == ',')
+			break;
+	}
+	return true;
+}
+
+/* The JSON value at the cursor. */
 static struct fx_val json_value(struct reader *r)
 {
-	size_t from = r->i;
-	int depth = 0;
-	bool quoted = false;
-	while (r->i < r->n) {
-		char c = r->s[r->i];
-		if (quoted) {
-			if (c == '\\')
-				r->i++;
-			else if (c == '"')
-				quoted = false;
-		} else if (c == '"') {
-			quoted = true;
-		} else if (c == '{' || c == '[') {
-			depth++;
-		} else if (c == '}' || c == ']') {
-			depth--;
-		} else if (c == ',' && depth == 0) {
-			break;
-		}
-		r->i++;
-	}
-	size_t to = r->i > r->n ? r->n : r->i;
-	if (r->i < r->n)
-		r->i++;
-	bool empty = true;
-	for (size_t k = from; k < to; k++)
-		empty = empty && isspace((unsigned char)r->s[k]);
+	if (skip_empty(r))
+		return fx_v_nil();
 	struct fx_val v;
 	const char *why;
-	if (empty)
-		return fx_v_nil();
-	if (!fx_v_json_parse(r->x, fx_v_dup(r->x, r->s + from, to - from), &v, &why))
+	size_t n = fx_go_json_first(r->x, r->s + r->i, r->n - r->i, &why);
+	if (why || !fx_v_json_parse(r->x, fx_v_dup(r->x, r->s + r->i, n), &v, &why))
 		fx_render_throw(r->x, "%s", why);
+	r->i += n;
+	skip_empty(r);
 	return v;
 }
 
@@ -150,22 +143,25 @@ static struct fx_val value(struct reader *r)
 	return final_value(r, read_until(r, ",", &stop));
 }
 
+/* The number up to `]`; negative: the text has ended. */
 static int64_t list_index(struct reader *r)
 {
 	char stop;
 	struct fx_val v = read_until(r, "]", &stop);
-	if (stop == 0)
-		fx_render_throw(r->x, "error parsing index: EOF");
-	const char *s = fx_v_cstr(r->x, v);
-	char *end;
-	long i = strtol(s, &end, 10);
-	if (!*s || *end || isspace((unsigned char)*s))
+	if (stop == 0) {
+		r->ended = true;
+		return -1;
+	}
+	const char *s = fx_v_cstr(r->x, v), *digits = s + (*s == '-' || *s == '+');
+	errno = 0;
+	long i = strtol(s, NULL, 10);
+	if (!*digits || strspn(digits, "0123456789") != strlen(digits) || strlen(s) != v.len)
 		fx_render_throw(r->x, "error parsing index: strconv.Atoi: parsing \"%s\": invalid syntax", s);
+	if (errno)
+		fx_render_throw(
+		        r->x, "error parsing index: strconv.Atoi: parsing \"%s\": value out of range", s);
 	if (i < 0)
 		fx_render_throw(r->x, "negative %ld index not allowed", i);
-	if (i > FX_STRVALS_INDEX_MAX)
-		fx_render_throw(r->x, "index of %ld is greater than maximum supported index of %d", i,
-		        FX_STRVALS_INDEX_MAX);
 	return i;
 }
 
@@ -186,67 +182,93 @@ static struct fx_val sub_map(struct reader *r, struct fx_val have, unsigned dept
 
 static void set_item(struct reader *r, struct fx_val list, int64_t i, struct fx_val v)
 {
+	if (i > FX_STRVALS_INDEX_MAX)
+		fx_render_throw(r->x, "index of %lld is greater than maximum supported index of %d",
+		        (long long)i, FX_STRVALS_INDEX_MAX);
 	while ((int64_t)fx_v_len(list) <= i)
 		fx_v_push(r->x, list, fx_v_nil());
 	list.list->items[i] = v;
 }
 
-static struct fx_val list_item(struct reader *r, struct fx_val list, unsigned depth)
+static struct fx_val as_list(struct reader *r, struct fx_val v)
 {
-	if (list.kind == FX_VAL_NIL)
-		list = fx_v_list(r->x, 0);
-	if (list.kind != FX_VAL_LIST)
+	if (v.kind == FX_VAL_NIL)
+		return fx_v_list(r->x, 0);
+	if (v.kind != FX_VAL_LIST)
 		fx_render_throw(r->x,
 		        "unable to parse key: interface conversion: interface {} is %s, not []interface {}",
-		        fx_v_type(list));
-	if (depth > FX_STRVALS_NEST_MAX)
-		fx_render_throw(r->x,
-		        "value name nested level is greater than maximum supported nested level of %d",
-		        FX_STRVALS_NEST_MAX);
-	int64_t i = list_index(r);
-	struct fx_val have = i < (int64_t)fx_v_len(list) ? list.list->items[i] : fx_v_nil();
-	char c = r->i < r->n ? r->s[r->i] : 0;
-	if (c == '=') {
-		r->i++;
-		set_item(r, list, i, value(r));
-	} else if (c == '[') {
-		r->i++;
-		set_item(r, list, i, list_item(r, have, depth + 1));
-	} else if (c == '.') {
-		r->i++;
-		set_item(r, list, i, sub_map(r, have.kind == FX_VAL_MAP ? have : fx_v_nil(), depth + 1));
-	} else if (c) {
-		fx_render_throw(r->x, "unexpected data at end of array index: \"%s\"", r->s + r->i);
-	} else {
-		fx_render_throw(r->x, "key has no value");
+		        fx_v_type(v));
+	return v;
+}
+
+/* What follows `[i]` goes into list. */
+static struct fx_val list_item(
+        struct reader *r, struct fx_val list, int64_t i, unsigned depth, unsigned lists)
+{
+	char stop;
+	struct fx_val text = read_until(r, "[.=", &stop);
+	if (lists > FX_STRVALS_LISTS_MAX)
+		fx_render_throw(r->x, "lists are nested deeper than %d", FX_STRVALS_LISTS_MAX);
+	if (text.len)
+		fx_render_throw(r->x, "unexpected data at end of array index: \"%s\"", fx_v_cstr(r->x, text));
+	struct fx_val have = i < (int64_t)fx_v_len(list) ? list.list->items[i] : fx_v_nil(), v;
+	if (stop == 0) {
+		r->ended = true;
+		return list;
 	}
+	if (stop == '=') {
+		v = value(r);
+	} else if (stop == '[') {
+		int64_t next = list_index(r);
+		if (r->ended)
+			return list;
+		v = list_item(r, as_list(r, have), next, depth, lists + 1);
+	} else {
+		v = have.kind == FX_VAL_MAP ? have : fx_v_map(r->x);
+		if (have.kind != FX_VAL_MAP && i < (int64_t)fx_v_len(list))
+			list.list->items[i] = v;
+		key(r, v, depth);
+	}
+	if (!r->ended)
+		set_item(r, list, i, v);
 	return list;
 }
 
 static void key(struct reader *r, struct fx_val map, unsigned depth)
 {
 	char stop;
-	if (depth > FX_STRVALS_NEST_MAX)
-		fx_render_throw(r->x,
-		        "value name nested level is greater than maximum supported nested level of %d",
-		        FX_STRVALS_NEST_MAX);
-	struct fx_val k = read_until(r, r->kind == FX_VALUES_LITERAL ? "=[." : "=[,.", &stop);
+	struct fx_val k = read_until(r, r->kind == FX_VALUES_LITERAL ? "=[." : "=[,.", &stop), v;
 	if (stop == 0) {
+		r->ended = true;
 		if (k.len == 0)
 			return;
 		fx_render_throw(r->x, "key \"%s\" has no value", fx_v_cstr(r->x, k));
 	}
 	if (stop == ',')
 		fx_render_throw(r->x, "key \"%s\" has no value (cannot end with ,)", fx_v_cstr(r->x, k));
-	struct fx_val *have = fx_v_find(map, k.s, k.len), old = have ? *have : fx_v_nil(), v;
-	if (stop == '=')
+	struct fx_val *have = fx_v_find(map, k.s, k.len), old = have ? *have : fx_v_nil();
+	if (stop == '=') {
+		bool at_end = r->i == r->n && r->kind != FX_VALUES_JSON && r->kind != FX_VALUES_LITERAL;
 		v = value(r);
-	else if (stop == '[')
-		v = list_item(r, old, depth + 1);
-	else
+		r->ended = at_end;
+	} else if (stop == '[') {
+		int64_t i = list_index(r);
+		if (r->ended)
+			return;
+		v = list_item(r, as_list(r, old), i, depth, 0);
+	} else {
+		if (depth >= FX_STRVALS_NEST_MAX)
+			fx_render_throw(r->x,
+			        "value name nested level is greater than maximum supported nested level of "
+			        "%d",
+			        FX_STRVALS_NEST_MAX);
 		v = sub_map(r, old, depth + 1);
-	if (stop == '.' && fx_v_len(v) == 0)
-		fx_render_throw(r->x, "key map \"%s\" has no value", fx_v_cstr(r->x, k));
+		if (fx_v_len(v) == 0) {
+			if (r->ended)
+				return;
+			fx_render_throw(r->x, "key map \"%s\" has no value", fx_v_cstr(r->x, k));
+		}
+	}
 	if (k.len)
 		fx_v_setn(r->x, map, k.s, k.len, v);
 }
@@ -287,7 +309,7 @@ static void read_source(struct fx_render *x, const struct fx_value_source *s, st
 		deep_merge(x, out, v);
 		return;
 	}
-	while (r.i < r.n)
+	while (r.i < r.n && !r.ended)
 		key(&r, out, 0);
 }
 

@@ -10,6 +10,8 @@
 /* Highest index of a list, and dots in one key. */
 #define FX_STRVALS_INDEX_MAX 65536
 #define FX_STRVALS_NEST_MAX 30
+/* `a[0][0]...`: Helm has no limit, the reader recurses. */
+#define FX_STRVALS_LISTS_MAX 1000
 
 enum fx_value_source_kind {
 	FX_VALUES_FILE,

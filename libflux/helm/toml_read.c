@@ -182,8 +182,9 @@ static void escape(struct toml *t, struct fx_text *out)
 	}
 	if (c != 'x' && c != 'u' && c != 'U') {
 		t->r.i--;
-		fail_at(t, "invalid escape character %s; only the following escape characters are allowed: "
-		           "\\b, \\t, \\n, \\f, \\r, \\\", \\\\, \\uXXXX, and \\UXXXXXXXX",
+		fail_at(t,
+		        "invalid escape character %s; only the following escape characters are allowed: "
+		        "\\b, \\t, \\n, \\f, \\r, \\\", \\\\, \\uXXXX, and \\UXXXXXXXX",
 		        shown(t));
 	}
 	unsigned v = hex_digits(t, c == 'x' ? 2 : c == 'u' ? 4 : 8);
@@ -452,7 +453,8 @@ static void separator(struct toml *t, int close, const char *what)
 	else if (peek(t) < 0)
 		fail_at(t, "unexpected EOF; expected '%c' or '%c'", ',', close);
 	else if (peek(t) != close)
-		fail_at(t, "expected a comma (',') or %s terminator ('%c'), but got %s", what, close, shown(t));
+		fail_at(t, "expected a comma (',') or %s terminator ('%c'), but got %s", what, close,
+		        shown(t));
 }
 
 static struct fx_val array(struct toml *t)
@@ -544,8 +546,7 @@ static bool integer(struct fx_val w, struct fx_val *out, bool *range)
 			buf[n++] = *s;
 	buf[n] = 0;
 	const char *digits = buf + (base == 10 && (buf[0] == '-' || buf[0] == '+'));
-	if (!*digits || !isxdigit((unsigned char)*digits) ||
-	        (base == 10 && digits[0] == '0' && digits[1]))
+	if (!*digits || !isxdigit((unsigned char)*digits) || (base == 10 && digits[0] == '0' && digits[1]))
 		return false;
 	char *end;
 	errno = 0;

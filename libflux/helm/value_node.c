@@ -232,7 +232,8 @@ static struct fx_node *pretty_number(struct fx_render *x, struct fx_val v)
 		                            : "-.inf"));
 	if (v.kind == FX_VAL_FLOAT) {
 		size_t n = fx_double_g(v.f, text);
-		return pretty_scalar(x, strpbrk(text, ".e") ? FX_TAG_FLOAT : FX_TAG_INT, fx_v_dup(x, text, n));
+		return pretty_scalar(
+		        x, strpbrk(text, ".e") ? FX_TAG_FLOAT : FX_TAG_INT, fx_v_dup(x, text, n));
 	}
 	char duration[40];
 	if (v.type == FX_T_DURATION) {

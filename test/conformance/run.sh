@@ -29,8 +29,8 @@ if [ -f "$shared/run.py" ]; then
 	for kind in envsubst sourceignore semver; do
 		corpus "$kind" 0 "$build/bin/conformance-eval $kind"
 	done
-	corpus strvals 3 "$build/bin/conformance-eval strvals"
-	corpus expr 141 "$build/bin/conformance-eval expr"
+	corpus strvals 0 "$build/bin/conformance-eval strvals"
+	corpus expr 0 "$build/bin/conformance-eval expr"
 	corpus helm-charts 4 "$build/bin/helm-controller template {args}"
 	echo "$passed passed, $failed failed"
 	[ "$failed" -eq 0 ]
