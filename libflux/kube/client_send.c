@@ -208,6 +208,57 @@ int fx_kube_do(struct fx_kube *kube, const struct fx_kube_request *request, stru
 	return 0;
 }
 
+/* A request with callbacks that is counted when its answer begins: a watch may never end. */
+struct counted {
+	struct fx_http_handler handler; /* the caller's */
+	struct fx_kube *kube;           /* a reference */
+	char method[8];
+	int status;
+};
+
+static int counted_head(void *arg, const struct fx_http_response *head)
+{
+	struct counted *c = arg;
+	c->status = head->status;
+	fx_kube_count(c->kube, c->status, c->method);
+	return c->handler.on_head ? c->handler.on_head(c->handler.arg, head) : 0;
+}
+
+static int counted_data(void *arg, const char *data, size_t len)
+{
+	struct counted *c = arg;
+	return c->handler.on_data ? c->handler.on_data(c->handler.arg, data, len) : 0;
+}
+
+static void counted_done(void *arg, const struct fx_error *err)
+{
+	struct counted *c = arg;
+	if (!c->status)
+		fx_kube_count(c->kube, 0, c->method);
+	c->handler.on_done(c->handler.arg, err);
+	fx_kube_unref(c->kube);
+	free(c);
+}
+
+static int start_counted(struct fx_kube *kube, const struct fx_http_request *request,
+        const struct fx_http_handler *handler, struct fx_http_call **out, struct fx_error *err)
+{
+	struct counted *c = calloc(1, sizeof(*c));
+	if (!c)
+		return fx_fail_nomem(err);
+	c->handler = *handler;
+	c->kube = fx_kube_ref(kube);
+	snprintf(c->method, sizeof(c->method), "%s", request->method ? request->method : "GET");
+	const struct fx_http_handler counting = {
+	        .on_head = counted_head, .on_data = counted_data, .on_done = counted_done, .arg = c};
+	int rc = fx_http_start(kube->shared->options.http, request, &counting, out, err);
+	if (rc < 0) {
+		fx_kube_unref(c->kube);
+		free(c);
+	}
+	return rc;
+}
+
 int fx_kube_start(struct fx_kube *kube, const struct fx_kube_request *request, int idle_timeout_ms,
         const struct fx_http_handler *handler, struct fx_http_call **out, struct fx_error *err)
 {
@@ -220,7 +271,7 @@ int fx_kube_start(struct fx_kube *kube, const struct fx_kube_request *request, i
 	prepared.http.timeout_ms = request->timeout_ms; /* a watch has none */
 	prepared.http.idle_timeout_ms = idle_timeout_ms;
 	prepared.http.max_body_bytes = 0;
-	rc = fx_http_start(kube->shared->options.http, &prepared.http, handler, out, err);
+	rc = start_counted(kube, &prepared.http, handler, out, err);
 	fx_kube_prepared_release(&prepared);
 	return rc;
 }

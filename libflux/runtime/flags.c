@@ -125,6 +125,34 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*(const struct fx_flag *const *)a)->name, (*(const struct fx_flag *const *)b)->name);
 }
 
+static const char *type_name(enum fx_flag_type type)
+{
+	static const char *const names[] = {[FX_FLAG_STRING] = " string",
+	        [FX_FLAG_BOOL] = "",
+	        [FX_FLAG_INT] = " int",
+	        [FX_FLAG_DOUBLE] = " float",
+	        [FX_FLAG_DURATION] = " duration",
+	        [FX_FLAG_STRINGS] = " strings"};
+	return names[type];
+}
+
+/* " (default ...)"; nothing for one that is zero or empty. */
+static void print_default(FILE *out, const struct fx_flag *f)
+{
+	char text[FX_TIME_TEXT];
+	const char *string = f->type == FX_FLAG_STRING ? *(const char *const *)f->target : NULL;
+	if (string && *string)
+		fprintf(out, " (default \"%s\")", string);
+	if (f->type == FX_FLAG_BOOL && *(const bool *)f->target)
+		fprintf(out, " (default true)");
+	if (f->type == FX_FLAG_INT && *(const int64_t *)f->target)
+		fprintf(out, " (default %lld)", (long long)*(const int64_t *)f->target);
+	if (f->type == FX_FLAG_DOUBLE && *(const double *)f->target != 0)
+		fprintf(out, " (default %g)", *(const double *)f->target);
+	if (f->type == FX_FLAG_DURATION && *(const int64_t *)f->target)
+		fprintf(out, " (default %s)", fx_duration_format(*(const int64_t *)f->target, text));
+}
+
 void fx_flags_print(FILE *out, const char *program, const struct fx_flag *const *tables)
 {
 	FX_VEC(const struct fx_flag *) all = {0};
@@ -137,8 +165,13 @@ void fx_flags_print(FILE *out, const char *program, const struct fx_flag *const 
 	if (all.len)
 		qsort(all.items, all.len, sizeof(all.items[0]), by_name);
 	fprintf(out, "Usage of %s:\n", program);
-	for (size_t i = 0; i < all.len; i++)
-		fprintf(out, "      --%-40s %s\n", all.items[i]->name, all.items[i]->help);
+	for (size_t i = 0; i < all.len; i++) {
+		const struct fx_flag *f = all.items[i];
+		int width = 48 - (int)strlen(f->name);
+		fprintf(out, "      --%s%-*s %s", f->name, width, type_name(f->type), f->help);
+		print_default(out, f);
+		fputc('\n', out);
+	}
 	fx_vec_release(&all);
 }
 

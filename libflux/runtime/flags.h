@@ -40,7 +40,7 @@ struct fx_flag {
 int fx_flags_parse(int argc, char **argv, const struct fx_flag *const *tables, bool *out_help,
         struct fx_error *err) fx_must_use;
 
-/* Prints one line for each flag, sorted by name. */
+/* Prints one line for each flag, sorted by name, with its type and the value that it has now. */
 void fx_flags_print(FILE *out, const char *program, const struct fx_flag *const *tables);
 
 /* "host:port" or ":port" of a --*-addr flag is used as it is; "0" or "" disables that server. */

@@ -26,6 +26,7 @@ struct fx_manager_state {
 	struct fx_controller_families *families;
 	struct fx_metric *requests;
 	struct fx_metric *leader;
+	struct fx_metric *slow_path;
 	struct fx_server *metrics_server;
 	struct fx_server *probe_server;
 	struct fx_lease *lease;
@@ -96,6 +97,11 @@ static int init_metrics(struct fx_manager *m, struct fx_error *err)
 	                            .help = "Gauge of if the reporting system is master of the relevant "
 	                                    "lease, 0 indicates backup, 1 "
 	                                    "indicates master.",
+	                            .labels = "name"});
+	s->slow_path = fx_metrics_register(
+	        m->metrics, &(struct fx_metric_options){.type = FX_METRIC_COUNTER,
+	                            .name = "leader_election_slowpath_total",
+	                            .help = "Renewals of the lease that began with a read of it.",
 	                            .labels = "name"});
 	return 0;
 }
@@ -304,6 +310,7 @@ static int wait_for_leadership(struct fx_manager *m, struct fx_error *err)
 	if (rc < 0)
 		return rc;
 	fx_metric_set(s->leader, 0, FX_LABELS(s->lease_name));
+	fx_metric_add(s->slow_path, 0, FX_LABELS(s->lease_name));
 	fx_lease_start(s->lease);
 	pthread_mutex_lock(&s->lock);
 	while (!s->leading && !s->stop)
