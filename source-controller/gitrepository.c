@@ -1,11 +1,13 @@
 #include "source-controller/gitrepository.h"
 
+#include "artifact/targz.h"
 #include "core/clock.h"
 #include "source-controller/content.h"
 #include "source-controller/git/auth.h"
 #include "source-controller/git/checkout.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 #define INCLUDES_MAX 256
@@ -262,6 +264,9 @@ static enum fx_step check_out(struct fx_source *source)
 	if (rc == -FX_E_GONE)
 		return fx_source_fail_with(
 		        source, FX_FETCH_FAILED, FX_STEP_GENERIC, "EmptyGitRepository", &err);
+	if (rc < 0 && w->checkout.no_scratch)
+		return fx_source_fail_with(source, FX_STORAGE_OPERATION_FAILED, FX_STEP_GENERIC,
+		        "DirectoryCreationFailed", &err);
 	if (rc < 0) {
 		fx_error_wrap(&err, "failed to checkout and determine revision");
 		return fx_source_fail_with(
@@ -274,6 +279,7 @@ static enum fx_step check_out(struct fx_source *source)
 static void set_stored(struct fx_source *source)
 {
 	fx_source_unset(source, FX_ARTIFACT_OUTDATED);
+	fx_source_unset(source, FX_STORAGE_OPERATION_FAILED);
 	fx_source_set(source, FX_ARTIFACT_IN_STORAGE, "True", FX_REASON_SUCCEEDED,
 	        "stored artifact for revision '%s'", fx_json_str_at(fx_source_artifact(source), "revision"));
 }
@@ -342,6 +348,41 @@ static enum fx_step reconcile_source(struct fx_source *source)
 	return FX_STEP_SUCCESS;
 }
 
+/* Where include i goes: spec's toPath, or the name of its repository. */
+static const char *include_target(const json_t *include)
+{
+	const char *to = json_string_value(json_object_get(include, "toPath"));
+	return to && *to ? to : fx_json_str_at(include, "repository", "name");
+}
+
+/* A path that no file system takes (section 6.6); where it leads, fx_content_include() looks. */
+static bool is_legal_path(const char *path)
+{
+	if (strlen(path) > FX_TARGZ_PATH_MAX)
+		return false;
+	for (size_t n; *path; path += n + (path[n] == '/')) {
+		n = strcspn(path, "/");
+		if (n > NAME_MAX)
+			return false;
+	}
+	return true;
+}
+
+static int check_include_paths(struct fx_source *source, struct fx_error *err)
+{
+	size_t i;
+	json_t *include;
+	json_array_foreach (json_object_get(work_of(source)->spec, "include"), i, include) {
+		if (!is_legal_path(include_target(include)))
+			return fx_fail(err, FX_E_INVALID,
+			        "path calculation for include '%s' failed: toPath has more than %d bytes, or "
+			        "a "
+			        "name in it more than %d",
+			        fx_json_str_at(include, "repository", "name"), FX_TARGZ_PATH_MAX, NAME_MAX);
+	}
+	return 0;
+}
+
 /* Lays the artifact of include i into the content, read from our own storage (section 6.6). */
 static int add_include(struct fx_source *source, struct fx_content *content, size_t i, struct fx_error *err)
 {
@@ -349,7 +390,7 @@ static int add_include(struct fx_source *source, struct fx_content *content, siz
 	const json_t *include = json_array_get(json_object_get(w->spec, "include"), i);
 	const char *name = fx_json_str_at(include, "repository", "name");
 	const char *from = json_string_value(json_object_get(include, "fromPath"));
-	const char *to = json_string_value(json_object_get(include, "toPath"));
+	const char *to = include_target(include);
 	const char *path = fx_json_str_at(json_array_get(w->includes, i), "path");
 	fx_auto(fd) int fd = fx_store_open(source->kind->env->store, path ? path : "", O_RDONLY);
 	if (fd < 0)
@@ -358,9 +399,9 @@ static int add_include(struct fx_source *source, struct fx_content *content, siz
 	fx_auto(tree) struct fx_tree *tree = NULL;
 	int rc = fx_tree_read_fd(fd, &untar, &tree, err);
 	if (rc == 0)
-		rc = fx_content_include(content, tree, from ? from : "", to && *to ? to : name, err);
-	return rc < 0 ? fx_error_wrap(err, "failed to copy '%s' include from %s to %s", name,
-	                        from ? from : "/", to && *to ? to : name)
+		rc = fx_content_include(content, tree, from ? from : "", to, err);
+	return rc < 0 ? fx_error_wrap(
+	                        err, "failed to copy '%s' include from %s to %s", name, from ? from : "/", to)
 	              : 0;
 }
 
@@ -368,15 +409,9 @@ static int write_archive(struct fx_source *source, struct fx_content *content, c
         struct fx_digest *digest, uint64_t *size, struct fx_error *err)
 {
 	struct fx_store *store = source->kind->env->store;
-	fx_auto(fd) int lock = -1;
 	fx_auto(store_file) struct fx_store_file *file = NULL;
 	fx_auto(targz) struct fx_targz *targz = NULL;
-	const char *dir = fx_source_path(source, NULL);
-	int rc = dir ? fx_store_make_dir(store, dir, err) : fx_fail_nomem(err);
-	if (rc == 0)
-		rc = fx_store_lock(store, path, &lock, err);
-	if (rc == 0)
-		rc = fx_store_create(store, path, &file, err);
+	int rc = fx_store_create(store, path, &file, err);
 	if (rc == 0)
 		rc = fx_targz_new(fx_store_file_fd(file), fx_store_algo(store), &targz, err);
 	if (rc == 0)
@@ -431,22 +466,62 @@ static const char *short_subject(struct fx_source *source, const char *subject)
 	return subject[bytes] ? fx_arena_printf(source->arena, "%.*s...", (int)bytes, subject) : subject;
 }
 
+/* The artifact's folder and its lock. */
+static enum fx_step lock_artifact(struct fx_source *source, const char *path, int *out_lock)
+{
+	struct fx_store *store = source->kind->env->store;
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	const char *dir = fx_source_path(source, NULL);
+	int rc = dir ? fx_store_make_dir(store, dir, &err) : fx_fail_nomem(&err);
+	if (rc < 0) {
+		fx_error_wrap(&err, "failed to create artifact directory");
+		return fx_source_fail_with(source, FX_STORAGE_OPERATION_FAILED, FX_STEP_GENERIC,
+		        "DirectoryCreationFailed", &err);
+	}
+	if (fx_store_lock(store, path, out_lock, &err) < 0) {
+		fx_error_wrap(&err, "failed to acquire lock for artifact");
+		return fx_source_fail(source, FX_STEP_GENERIC, FX_REASON_FAILED, &err);
+	}
+	return FX_STEP_SUCCESS;
+}
+
+/* What is to be archived: the commit's tree with the includes in it. */
+static enum fx_step make_content(struct fx_source *source, struct fx_content **out)
+{
+	struct git_work *w = work_of(source);
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	if (fx_content_new(w->checkout.scratch, &w->checkout.commit.tree, out, &err) < 0)
+		return fx_source_fail(source, FX_STEP_GENERIC, FX_REASON_FAILED, &err);
+	if (check_include_paths(source, &err) < 0)
+		return fx_source_fail_with(
+		        source, FX_STORAGE_OPERATION_FAILED, FX_STEP_GENERIC, "IllegalPath", &err);
+	for (size_t i = 0; i < json_array_size(w->includes); i++) {
+		if (add_include(source, *out, i, &err) < 0)
+			return fx_source_fail_with(
+			        source, FX_STORAGE_OPERATION_FAILED, FX_STEP_GENERIC, "CopyFailure", &err);
+	}
+	return FX_STEP_SUCCESS;
+}
+
 static enum fx_step store_artifact(struct fx_source *source)
 {
 	struct git_work *w = work_of(source);
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
 	fx_auto(content) struct fx_content *content = NULL;
-	if (fx_content_new(w->checkout.scratch, &w->checkout.commit.tree, &content, &err) < 0)
-		return fx_source_fail(source, FX_STEP_GENERIC, FX_REASON_FAILED, &err);
-	for (size_t i = 0; i < json_array_size(w->includes); i++) {
-		if (add_include(source, content, i, &err) < 0)
-			return fx_source_fail_with(
-			        source, FX_STORAGE_OPERATION_FAILED, FX_STEP_GENERIC, "CopyFailure", &err);
-	}
-	char *path = fx_source_path(source, fx_arena_printf(source->arena, "%s.tar.gz", w->checkout.hash));
+	fx_auto(fd) int lock = -1;
 	struct fx_digest digest;
 	uint64_t size = 0;
-	if (!path || write_archive(source, content, path, &digest, &size, &err) < 0) {
+	char *path = fx_source_path(source, fx_arena_printf(source->arena, "%s.tar.gz", w->checkout.hash));
+	if (!path) {
+		fx_fail_nomem(&err);
+		return fx_source_fail(source, FX_STEP_PLAIN, FX_REASON_FAILED, &err);
+	}
+	enum fx_step step = make_content(source, &content);
+	if (step == FX_STEP_SUCCESS)
+		step = lock_artifact(source, path, &lock);
+	if (step != FX_STEP_SUCCESS)
+		return step;
+	if (write_archive(source, content, path, &digest, &size, &err) < 0) {
 		fx_error_wrap(&err, "unable to archive artifact to storage");
 		return fx_source_fail_with(
 		        source, FX_STORAGE_OPERATION_FAILED, FX_STEP_GENERIC, "ArchiveOperationFailed", &err);
@@ -455,7 +530,6 @@ static enum fx_step store_artifact(struct fx_source *source)
 		fx_fail_nomem(&err);
 		return fx_source_fail(source, FX_STEP_PLAIN, FX_REASON_FAILED, &err);
 	}
-	fx_source_unset(source, FX_STORAGE_OPERATION_FAILED);
 	return FX_STEP_SUCCESS;
 }
 

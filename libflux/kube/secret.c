@@ -285,7 +285,8 @@ int fx_secret_proxy(
 		        ": proxy address must be a URL with scheme http, https or socks5");
 	*out_address = fx_take(address);
 	*out_user = fx_secret_value_or_null(secret, "username", NULL);
-	*out_password = fx_secret_value_or_null(secret, "password", NULL);
+	/* Without a user name of its own the address keeps what it carries. */
+	*out_password = *out_user ? fx_secret_value_or_null(secret, "password", NULL) : NULL;
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "core/clock.h"
 #include "data/semver.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* Tags of equal precedence that are fetched to compare their commits' times. */
@@ -24,6 +25,7 @@ struct run {
 	struct fx_cancel *cancel;
 	struct fx_git_remote *remote;
 	const char *revision; /* being fetched; NULL while it is not known */
+	bool no_scratch;      /* why it failed */
 	int64_t slow_ms;      /* when on_slow is due */
 };
 
@@ -139,6 +141,7 @@ static int fetch(struct run *run, const char *const *wants, size_t count, int de
 	fx_auto(git_scratch) struct fx_git_scratch *scratch = NULL;
 	int rc = fx_git_scratch_new(run->options->scratch_prefix, &scratch, err);
 	struct sink sink = {run, scratch};
+	run->no_scratch = rc != 0;
 	if (rc == 0)
 		rc = fx_git_remote_fetch(run->remote, wants, count, depth, run->cancel, on_pack, &sink, err);
 	if (rc == 0)
@@ -205,11 +208,13 @@ static int resolve_semver(struct run *run, const char *text, struct target *t, s
 /* A commit needs no reference; the name is for the revision only. */
 static int resolve_commit(const struct fx_git_reference *r, struct target *t, struct fx_error *err)
 {
-	if (strlen(r->commit) != FX_GIT_OID - 1 || strspn(r->commit, "0123456789abcdef") != FX_GIT_OID - 1)
+	if (strlen(r->commit) != FX_GIT_OID - 1 ||
+	        strspn(r->commit, "0123456789abcdefABCDEF") != FX_GIT_OID - 1)
 		return fx_fail(err, FX_E_INVALID,
-		        "unable to resolve commit object for '%s': not a commit hash", r->commit);
-	memcpy(t->want, r->commit, FX_GIT_OID);
-	memcpy(t->commit, r->commit, FX_GIT_OID);
+		        "unable to resolve commit object for '%s': not a commit hash of 40 digits",
+		        r->commit);
+	for (size_t i = 0; i < FX_GIT_OID; i++)
+		t->want[i] = t->commit[i] = (char)tolower((unsigned char)r->commit[i]);
 	const char *name = given(r->name) ? r->name : given(r->branch) ? r->branch : NULL;
 	if (name)
 		t->name = strdup(name);
@@ -265,9 +270,22 @@ static int fetch_target(
         struct run *run, const struct target *t, struct fx_git_scratch **out, struct fx_error *err)
 {
 	const char *wants[] = {t->want};
-	if (given(run->options->reference.commit) && !fx_git_remote_serves_any(run->remote))
+	bool by_commit = given(run->options->reference.commit);
+	fx_auto(error) struct fx_error refused = FX_ERROR_INIT;
+	if (by_commit && !fx_git_remote_serves_any(run->remote))
 		return fetch_history(run, out, err);
-	return fetch(run, wants, 1, 1, out, err);
+	int rc = fetch(run, wants, 1, 1, out, by_commit ? &refused : err);
+	if (rc == 0 || !by_commit)
+		return rc;
+	/* Git's own server says this of an object that it does not have; others may have it in a branch,
+	 * and say something else. */
+	if (!run->no_scratch && strstr(fx_error_message(&refused), "not our ref"))
+		return fx_fail(err, FX_E_NOT_FOUND,
+		        "unable to resolve commit object for '%s': object not found", t->commit);
+	if (rc == -FX_E_PROTOCOL)
+		return fetch_history(run, out, err);
+	fx_error_move(err, &refused);
+	return rc;
 }
 
 static int read_commit(
@@ -303,6 +321,9 @@ int fx_git_checkout(const struct fx_git_checkout_options *options, struct fx_can
 	run.revision = checkout.revision;
 	if (!checkout.partial) {
 		rc = fetch_target(&run, &target, &checkout.scratch, err);
+		out->no_scratch = run.no_scratch;
+		if (rc != 0 && run.no_scratch)
+			return rc;
 		if (rc != 0)
 			return fx_error_wrap(err, "unable to clone '%s'", options->display_url);
 		rc = read_commit(&run, &target, &checkout, err);

@@ -39,6 +39,7 @@ struct fx_git_checkout {
 	bool partial;                   /* nothing was fetched: the revision is last_revision */
 	struct fx_git_scratch *scratch; /* holds the commit, unless partial */
 	struct fx_git_commit_info commit;
+	bool no_scratch; /* set on failure: the folder for the pack could not be made */
 };
 #define FX_GIT_CHECKOUT_INIT                                                                                 \
 	{                                                                                                    \

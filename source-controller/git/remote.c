@@ -10,6 +10,8 @@
 #define IDLE_TIMEOUT_MS 60000
 /* A request holds ids and prefixes only. */
 #define BODY_MAX (4 * 1024 * 1024)
+/* Names of one listing together. */
+#define NAMES_MAX (256 * 1024 * 1024)
 /* Bands of the side-band-64k capability. */
 enum { BAND_PACK = 1, BAND_PROGRESS = 2, BAND_ERROR = 3 };
 
@@ -20,13 +22,14 @@ struct fx_git_remote {
 	int version;
 	struct fx_git_refs refs; /* version 0 and 1 list them at once */
 	bool serves_any, no_progress, ofs_delta, side_band, shallow;
+	const char *multi_ack; /* " multi_ack..." where the server has it, else "" */
 };
 
 void fx_git_refs_release(struct fx_git_refs *refs)
 {
-	for (size_t i = 0; i < refs->len; i++)
-		free(refs->items[i].name);
 	fx_vec_release(refs);
+	fx_arena_free(refs->names);
+	refs->names = NULL;
 }
 
 const struct fx_git_ref *fx_git_refs_find(const struct fx_git_refs *refs, const char *name)
@@ -62,11 +65,10 @@ static int refs_add(
 	if (len == 0 || len > FX_GIT_REF_NAME_MAX)
 		return fx_fail(err, FX_E_PROTOCOL, "invalid reference name of %zu bytes", len);
 	memcpy(ref.oid, oid, FX_GIT_OID - 1);
-	ref.name = strndup(name, len);
-	if (ref.name && fx_vec_push(refs, ref))
-		return 0;
-	free(ref.name);
-	return fx_fail_nomem(err);
+	if (!refs->names)
+		refs->names = fx_arena_new(NAMES_MAX);
+	ref.name = refs->names ? fx_arena_strndup(refs->names, name, len) : NULL;
+	return ref.name && fx_vec_push(refs, ref) ? 0 : fx_fail_nomem(err);
 }
 
 static int check_status(int status, struct fx_error *err)
@@ -138,6 +140,10 @@ static void take_capabilities(struct fx_git_remote *r, const char *list)
 	r->ofs_delta = has_word(list, "ofs-delta");
 	r->side_band = has_word(list, "side-band-64k");
 	r->shallow = has_word(list, "shallow");
+	/* Nothing is negotiated, but Azure DevOps answers only who asks for it. */
+	r->multi_ack = has_word(list, "multi_ack_detailed") ? " multi_ack_detailed"
+	               : has_word(list, "multi_ack")        ? " multi_ack"
+	                                                    : "";
 	r->serves_any =
 	        has_word(list, "allow-reachable-sha1-in-want") || has_word(list, "allow-any-sha1-in-want");
 }
@@ -241,6 +247,7 @@ int fx_git_remote_open(const struct fx_git_remote_options *options, struct fx_ca
 		len--;
 	r->options = *options;
 	r->keeps_credentials = true;
+	r->multi_ack = "";
 	r->base = strndup(options->url, len);
 	if (!r->base)
 		return fx_fail_nomem(err);
@@ -369,7 +376,7 @@ static void ask_v0(
 {
 	for (size_t i = 0; i < count; i++) {
 		if (i == 0)
-			fx_pkt_add(body, "want %s%s%s%s agent=" AGENT "\n", wants[i],
+			fx_pkt_add(body, "want %s%s%s%s%s agent=" AGENT "\n", wants[i], r->multi_ack,
 			        r->side_band ? " side-band-64k" : "", r->ofs_delta ? " ofs-delta" : "",
 			        r->no_progress ? " no-progress" : "");
 		else

@@ -8,6 +8,7 @@
 #ifndef FX_SOURCE_GIT_REMOTE_H
 #define FX_SOURCE_GIT_REMOTE_H
 
+#include "core/arena.h"
 #include "core/cancel.h"
 #include "net/http.h"
 
@@ -19,7 +20,7 @@
 #define FX_GIT_OID 41
 
 struct fx_git_ref {
-	char *name; /* owned by the list */
+	char *name; /* in the list's arena */
 	char oid[FX_GIT_OID];
 	char peeled[FX_GIT_OID]; /* what an annotated tag points to; "" for everything else */
 };
@@ -30,9 +31,11 @@ static inline const char *fx_git_ref_target(const struct fx_git_ref *ref)
 	return ref->peeled[0] ? ref->peeled : ref->oid;
 }
 
+/* Names lie in few large blocks, so that the memory of a long list is given back. */
 struct fx_git_refs {
 	struct fx_git_ref *items;
 	size_t len, cap;
+	struct fx_arena *names;
 };
 #define FX_GIT_REFS_INIT                                                                                     \
 	{                                                                                                    \

@@ -21,11 +21,15 @@ static int fail_git(struct fx_error *err, enum fx_error_code code, const char *w
 	/* The disk's fault, not the pack's. */
 	if (e && e->klass == GIT_ERROR_OS)
 		return fx_fail(err, FX_E_IO, "cannot write the pack: %s", e->message);
+	if (e && e->klass == GIT_ERROR_NOMEMORY)
+		return fx_fail(err, FX_E_LIMIT, "%s: an object is larger than %llu bytes", what,
+		        (unsigned long long)FX_GIT_BLOB_MAX);
 	return fx_fail(err, code, "%s: %s", what, e && e->message ? e->message : "unknown error");
 }
 
 void fx_git_init(void)
 {
+	fx_git_bound_memory();
 	git_libgit2_init();
 	git_libgit2_opts(GIT_OPT_ENABLE_CACHING, 0);
 }

@@ -10,13 +10,17 @@
 
 #include <git2.h>
 
-/* Objects of one pack, bytes of one tree or commit, and of one file: what a hostile pack may cost. */
-#define FX_GIT_OBJECTS_MAX 20000000u
+/* Objects of one pack (each costs some 150 bytes of memory), bytes of one tree or commit, and of one file,
+ * which is held in memory: what a hostile pack may cost. */
+#define FX_GIT_OBJECTS_MAX 4000000u
 #define FX_GIT_TREE_MAX (64ull * 1024 * 1024)
-#define FX_GIT_BLOB_MAX (1024ull * 1024 * 1024)
+#define FX_GIT_BLOB_MAX (256ull * 1024 * 1024)
 
-/* Sets libgit2 up: no object cache (each object is read once). Once a process; [main]. */
+/* Sets libgit2 up: no object cache (each object is read once), no block of memory larger than the largest
+ * file. Once a process; [main]. */
 void fx_git_init(void);
+/* The second part of it. */
+void fx_git_bound_memory(void);
 
 /* Removes the scratch directories that a killed process of ours left in TMPDIR: those whose names
  * begin with prefix and that no process holds. [main], once. */
