@@ -46,6 +46,10 @@ conformance: all ## compare the engines with recorded outputs of the reference t
 compare-builds: $(BUILD)/bin/kustomize-controller ## real kustomize and ours on every kustomization below TREES=DIR
 	@test/ci/compare-builds.sh $(BUILD) $(TREES)
 
+.PHONY: compare-charts
+compare-charts: $(BUILD)/bin/helm-controller ## real helm ($$HELM) and ours on every chart below CHARTS=DIR, default, ci/ and some flags
+	@test/ci/compare-charts.py $(BUILD) $(CHARTS)
+
 # Clang's libFuzzer on the engine, FUZZ_SECONDS for each of the five targets. What it finds stays in
 # BUILD/fuzz/corpusN and is where the next run goes on.
 FUZZ_SECONDS ?= 600
