@@ -2,12 +2,23 @@
 
 #include "core/clock.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* Streams of one connection, when the server allows as many (the Kubernetes API: 250). */
 #define STREAMS_MAX 250L
 /* Idle connections that are kept. */
 #define CONNECTIONS_KEPT 32L
+
+/* The engines by kind: FX_HTTP_ENGINES together. */
+static const struct lanes {
+	int first, count;
+	int full;
+} lanes[] = {
+        [FX_HTTP_SEPARATE] = {0, 1, INT_MAX},
+        [FX_HTTP_WATCHES] = {1, 4, 3},
+        [FX_HTTP_REQUESTS] = {5, 6, 4},
+};
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
@@ -134,8 +145,36 @@ static void put_handle(struct fx_http_client *client, CURL *easy, long buffer_by
 		fx_curl()->easy_cleanup(easy);
 }
 
+static enum fx_http_engine_kind kind_of(const struct fx_http_request *request, bool may_pause)
+{
+	if (may_pause || request->http1_only)
+		return FX_HTTP_SEPARATE;
+	return request->timeout_ms ? FX_HTTP_REQUESTS : FX_HTTP_WATCHES;
+}
+
+static struct fx_http_engine *take_engine(struct fx_http_client *client, enum fx_http_engine_kind kind)
+{
+	const struct lanes *l = &lanes[kind];
+	struct fx_http_engine *engine = &client->engines[l->first];
+	pthread_mutex_lock(&client->lock);
+	for (int i = l->first + 1; engine->load >= l->full && i < l->first + l->count; i++)
+		if (client->engines[i].load < engine->load)
+			engine = &client->engines[i];
+	engine->load++;
+	pthread_mutex_unlock(&client->lock);
+	return engine;
+}
+
+static void leave_engine(struct fx_http_call *call)
+{
+	pthread_mutex_lock(&call->client->lock);
+	call->engine->load--;
+	pthread_mutex_unlock(&call->client->lock);
+}
+
 void fx_http_call_free(struct fx_http_call *call)
 {
+	leave_engine(call);
 	if (call->easy)
 		put_handle(call->client, call->easy, call->buffer_bytes);
 	fx_http_tls_unref(call->client, call->tls);
@@ -277,8 +316,7 @@ int fx_http_call_new(struct fx_http_client *client, const struct fx_http_request
 		return fx_fail_nomem(err);
 	call->task.fn = start_call;
 	call->client = client;
-	call->engine = &client->engines[options->may_pause || request->http1_only ? FX_HTTP_SEPARATE
-	                                                                          : FX_HTTP_MULTIPLEXED];
+	call->engine = take_engine(client, kind_of(request, options->may_pause));
 	call->handler = *handler;
 	call->buffer_bytes = options->buffer_bytes;
 	call->easy = take_handle(client, options->buffer_bytes);
@@ -340,9 +378,9 @@ void fx_http_call_resume(struct fx_http_call *call)
 	finish_ended(engine); /* the call may be gone */
 }
 
-static void open_engine(struct fx_http_client *client, enum fx_http_engine_kind kind)
+static void open_engine(struct fx_http_client *client, int i, enum fx_http_engine_kind kind)
 {
-	struct fx_http_engine *engine = &client->engines[kind];
+	struct fx_http_engine *engine = &client->engines[i];
 	CURLM *multi = engine->multi;
 	engine->client = client;
 	engine->kind = kind;
@@ -350,8 +388,8 @@ static void open_engine(struct fx_http_client *client, enum fx_http_engine_kind 
 	fx_curl()->multi_setopt(multi, CURLMOPT_SOCKETDATA, engine);
 	fx_curl()->multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
 	fx_curl()->multi_setopt(multi, CURLMOPT_TIMERDATA, engine);
-	fx_curl()->multi_setopt(multi, CURLMOPT_PIPELINING,
-	        kind == FX_HTTP_MULTIPLEXED ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING);
+	fx_curl()->multi_setopt(
+	        multi, CURLMOPT_PIPELINING, kind == FX_HTTP_SEPARATE ? CURLPIPE_NOTHING : CURLPIPE_MULTIPLEX);
 	fx_curl()->multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, STREAMS_MAX);
 	fx_curl()->multi_setopt(multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
 	uv_timer_init(fx_loop_uv(client->loop), &engine->timer);
@@ -361,8 +399,9 @@ static void open_engine(struct fx_http_client *client, enum fx_http_engine_kind 
 static void open_client(void *arg)
 {
 	struct fx_http_client *client = arg;
-	for (int i = 0; i < FX_HTTP_ENGINES; i++)
-		open_engine(client, i);
+	for (int kind = 0; kind < FX_HTTP_KINDS; kind++)
+		for (int i = 0; i < lanes[kind].count; i++)
+			open_engine(client, lanes[kind].first + i, kind);
 	uv_timer_init(fx_loop_uv(client->loop), &client->idle);
 	client->idle.data = client;
 	client->handles = FX_HTTP_ENGINES + 1;

@@ -1,6 +1,6 @@
 /*
  * HTTP/1.1 and HTTP/2 client on libcurl's multi interface, driven by the loop.
- * Requests to one origin share connections (HTTP/2 multiplexes them on one).
+ * Requests to one origin share connections (HTTP/2 multiplexes them on a few).
  *
  * Three ways to use it:
  *   fx_http_do()      a worker sends a request and sleeps until the whole answer is there;

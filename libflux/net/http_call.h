@@ -23,10 +23,17 @@
 
 /* Multiplexed transfers never pause: one slow reader would stall all that share its
  * connection. Whatever may pause runs on HTTP/1.1 connections of its own. */
-enum fx_http_engine_kind { FX_HTTP_MULTIPLEXED, FX_HTTP_SEPARATE, FX_HTTP_ENGINES };
+enum fx_http_engine_kind { FX_HTTP_SEPARATE, FX_HTTP_WATCHES, FX_HTTP_REQUESTS, FX_HTTP_KINDS };
+
+/* Each time that a connection becomes readable curl looks at all of its transfers, with a system call each: a
+ * few connections with few transfers are several times cheaper than one with many. A lane has one connection
+ * to an origin; the next one is used when those before are full, and when all are, that with the least load.
+ * Watches (transfers without a time limit) have lanes apart, so that requests do not wake them. */
+#define FX_HTTP_ENGINES 11
 
 struct fx_http_engine {
 	enum fx_http_engine_kind kind;
+	int load; /* calls that have it; under the client's lock */
 	CURLM *multi;
 	uv_timer_t timer;
 	struct fx_http_client *client;
@@ -47,7 +54,7 @@ struct fx_http_client {
 	char *user_agent;
 	struct fx_proxy_env proxies;
 	struct fx_http_engine engines[FX_HTTP_ENGINES];
-	pthread_mutex_t lock; /* pool, tls, trust */
+	pthread_mutex_t lock; /* pool, tls, trust, loads */
 	CURL *pool[32];
 	size_t pool_len;
 	struct fx_http_tls *tls;

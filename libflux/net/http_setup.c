@@ -15,6 +15,8 @@
 #define KEEPALIVE_INTERVAL_S 10L
 #define UNACKNOWLEDGED_MAX_MS 60000
 #define CONNECT_TIMEOUT_MS 30000L
+/* curl's smallest, each handle that sends a body has one: its own choice is 64 KiB. */
+#define UPLOAD_BUFFER_BYTES (16L * 1024)
 
 static bool same(const char *a, const char *b)
 {
@@ -441,7 +443,7 @@ static void set_connection(
         struct fx_http_call *call, const struct fx_http_request *request, long buffer_bytes)
 {
 	CURL *easy = call->easy;
-	bool h2 = call->engine->kind == FX_HTTP_MULTIPLEXED && strncasecmp(request->url, "https", 5) == 0;
+	bool h2 = call->engine->kind != FX_HTTP_SEPARATE && strncasecmp(request->url, "https", 5) == 0;
 	fx_curl()->easy_setopt(
 	        easy, CURLOPT_HTTP_VERSION, h2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
 	/* Wait for the first connection's verdict instead of opening one for each request. */
@@ -451,6 +453,7 @@ static void set_connection(
 	fx_curl()->easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
 	fx_curl()->easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, tune_socket);
 	fx_curl()->easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer_bytes);
+	fx_curl()->easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
 	fx_curl()->easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	set_proxy(call, request);
 	if (request->proxy_user)

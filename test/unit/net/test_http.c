@@ -143,9 +143,9 @@ static void *fetch_ports(void *arg)
 	return NULL;
 }
 
-START_TEST(parallel_requests_share_one_connection)
+START_TEST(parallel_requests_share_few_connections)
 {
-	enum { THREADS = 40 };
+	enum { THREADS = 40, CONNECTIONS_MAX = 6 };
 	static char seen[THREADS][3][16];
 	pthread_t threads[THREADS];
 	for (int i = 0; i < THREADS; i++)
@@ -155,8 +155,14 @@ START_TEST(parallel_requests_share_one_connection)
 		pthread_join(threads[i], &failed);
 		ck_assert_msg(!failed, "%s", (char *)failed);
 	}
-	for (int i = 0; i < THREADS * 3; i++)
-		ck_assert_str_eq(seen[i / 3][i % 3], seen[0][0]);
+	int distinct = 0;
+	for (int i = 0; i < THREADS * 3; i++) {
+		bool first = true;
+		for (int j = 0; j < i && first; j++)
+			first = strcmp(seen[i / 3][i % 3], seen[j / 3][j % 3]) != 0;
+		distinct += first;
+	}
+	ck_assert_int_le(distinct, CONNECTIONS_MAX);
 }
 END_TEST
 
@@ -521,7 +527,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, methods_bodies_and_headers);
 	tcase_add_test(tcase, content_type_is_sent);
 	tcase_add_test(tcase, large_body_is_sent_whole);
-	tcase_add_test(tcase, parallel_requests_share_one_connection);
+	tcase_add_test(tcase, parallel_requests_share_few_connections);
 	tcase_add_test(tcase, connections_are_shared_only_between_equal_tls);
 	tcase_add_test(tcase, tls_material);
 	tcase_add_test(tcase, server_name_keeps_the_host_header);
