@@ -347,12 +347,13 @@ static struct query query_of(const struct list_merge *lm, const struct tuple *se
 	return q;
 }
 
-static bool field_matches(const struct fx_node *item, const char *key, const char *value)
+/* any: no value means any. kyaml's ElementSetter takes it so, its ElementMatcher does not. */
+static bool field_matches(const struct fx_node *item, const char *key, const char *value, bool any)
 {
 	if (*key == '\0')
 		return strcmp(scalar_text(item), value) == 0;
 	const struct fx_node *v = fx_node_get(item, key);
-	return v && (*value == '\0' || strcmp(scalar_text(v), value) == 0);
+	return v && ((any && *value == '\0') || strcmp(scalar_text(v), value) == 0);
 }
 
 static struct fx_node *find_element(const struct fx_node *list, const struct query *q)
@@ -364,7 +365,7 @@ static struct fx_node *find_element(const struct fx_node *list, const struct que
 			continue;
 		bool all = true;
 		for (int k = 0; k < q->n_keys && all; k++)
-			all = field_matches(item, q->keys[k], q->values[k]);
+			all = field_matches(item, q->keys[k], q->values[k], false);
 		if (all)
 			return item;
 	}
@@ -393,7 +394,7 @@ static int set_element(struct merger *m, struct fx_node *list, struct fx_node *e
 					return wrong_kind(m, FX_NODE_MAP, item);
 				if (!*q->keys[k] && item->kind != FX_NODE_SCALAR)
 					return wrong_kind(m, FX_NODE_SCALAR, item);
-				value_seen = field_matches(item, q->keys[k], q->values[k]);
+				value_seen = field_matches(item, q->keys[k], q->values[k], true);
 			}
 			found = value_seen;
 		}

@@ -319,38 +319,10 @@ void fx_fieldspecs_read(struct fx_build *b, const struct fx_node *list, struct f
 		push_spec(b, out, read_spec(list->items[i]));
 }
 
-static void check_spec_keys(struct fx_build *b, const struct fx_node *list, bool refs)
-{
-	static const char *const plain[] = {"group", "version", "kind", "path", "create", NULL};
-	static const char *const ref[] = {"group", "version", "kind", "fieldSpecs", NULL};
-	if (list->tag == FX_TAG_NULL)
-		return;
-	if (!fx_node_is_seq(list))
-		fx_throw(b, "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal value into "
-		            "a list of field specs");
-	for (uint32_t i = 0; i < list->len; i++) {
-		const struct fx_node *item = list->items[i];
-		if (!fx_node_is_map(item))
-			fx_throw(b, "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
-			            "value into a field spec");
-		for (uint32_t k = 0; k < item->len; k++) {
-			const char *const *name = refs ? ref : plain;
-			while (*name && strcasecmp(*name, item->pairs[k].key->text) != 0)
-				name++;
-			if (!*name)
-				fx_throw(b,
-				        "error unmarshaling JSON: while decoding JSON: json: unknown field "
-				        "%s",
-				        fx_quote(b, item->pairs[k].key->text));
-		}
-		if (refs && fx_node_get(item, "fieldSpecs"))
-			check_spec_keys(b, fx_node_get(item, "fieldSpecs"), false);
-	}
-}
-
 struct fx_config *fx_config_read(struct fx_build *b, const char *text, size_t len)
 {
 	static const struct fx_yaml_read opts = {.dialect = FX_YAML_V2, .values = true, .unique_keys = true};
+	/* In the order of the lists. */
 	static const char *const keys[FX_CFG_COUNT] = {"namePrefix", "nameSuffix", "namespace",
 	        "commonLabels", "labels", "templateLabels", "commonAnnotations", "varReference", "images",
 	        "replicas"};
@@ -359,31 +331,14 @@ struct fx_config *fx_config_read(struct fx_build *b, const char *text, size_t le
 	struct fx_node *n = NULL;
 	if (fx_yaml_read(b->arena, text, len, &opts, &n, &err) < 0)
 		fx_throw_error(b, &err);
-	if (fx_node_is_null(n))
-		return c;
-	if (!fx_node_is_map(n))
-		fx_throw(b, "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal value into "
-		            "a transformer configuration");
-	for (uint32_t i = 0; i < n->len; i++) {
-		const char *key = n->pairs[i].key->text;
-		struct fx_node *value = n->pairs[i].value;
-		int list = 0;
-		while (list < FX_CFG_COUNT && strcasecmp(keys[list], key) != 0)
-			list++;
-		if (list < FX_CFG_COUNT) {
-			check_spec_keys(b, value, false);
-			fx_fieldspecs_read(b, value, &c->lists[list]);
-			continue;
-		}
-		if (strcasecmp(key, "nameReference") != 0)
-			fx_throw(b, "error unmarshaling JSON: while decoding JSON: json: unknown field %s",
-			        fx_quote(b, key));
-		check_spec_keys(b, value, true);
-		for (uint32_t k = 0; fx_node_is_seq(value) && k < value->len; k++) {
-			struct fx_gvk target = read_spec(value->items[k]).gvk;
-			fx_fieldspecs_read(b, fx_node_get(value->items[k], "fieldSpecs"),
-			        &find_ref(b, c, &target)->referrers);
-		}
+	n = fx_decode(b, &fx_decoding_yaml_strict, n, fx_config_fields, "TransformerConfig");
+	for (int i = 0; i < FX_CFG_COUNT; i++)
+		fx_fieldspecs_read(b, fx_node_get(n, keys[i]), &c->lists[i]);
+	const struct fx_node *refs = fx_node_get(n, "nameReference");
+	for (uint32_t i = 0; refs && i < refs->len; i++) {
+		struct fx_gvk target = read_spec(refs->items[i]).gvk;
+		fx_fieldspecs_read(
+		        b, fx_node_get(refs->items[i], "fieldSpecs"), &find_ref(b, c, &target)->referrers);
 	}
 	return c;
 }

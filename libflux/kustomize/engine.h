@@ -238,6 +238,48 @@ struct fx_root *fx_root_next(struct fx_build *b, const struct fx_root *from, con
 const char *fx_root_load(struct fx_build *b, const struct fx_root *root, const char *path, size_t *len);
 bool fx_is_remote_file(const char *path);
 
+/* ---- types.c, decode.c: what may be written, and reading it ---- */
+
+enum fx_field_type {
+	FX_FIELD_STR,
+	FX_FIELD_BOOL,
+	FX_FIELD_INT,
+	FX_FIELD_STRS, /* list of strings */
+	FX_FIELD_MAP,  /* of strings */
+	FX_FIELD_ANY,
+	FX_FIELD_OBJECT,
+	FX_FIELD_LIST, /* of objects */
+};
+
+struct fx_field {
+	const char *name; /* NULL ends a table */
+	enum fx_field_type type;
+	const struct fx_field *sub;
+	const char *go; /* name of the Go struct, for messages */
+	bool promoted;  /* of an embedded struct: sigs.k8s.io/yaml makes no strings of numbers there */
+};
+
+extern const struct fx_field fx_kustomization_fields[], fx_config_fields[], fx_replacement_fields[],
+        fx_value_add_fields[];
+/* The configuration of a built-in plugin; NULL: it takes none. */
+const struct fx_field *fx_plugin_fields(const char *kind);
+
+struct fx_decoding {
+	const char *error; /* in front of messages */
+	bool strict;       /* unknown fields are errors */
+	bool coerce;       /* numbers and booleans may stand for strings */
+	bool exact;        /* names only in the table's spelling */
+};
+
+/*
+ * A map with the fields that n (plain values) has, under their names as the table spells them; names are
+ * found in any case, nulls count as missing. Throws as Go's decoder fails. No or null n: an empty map.
+ */
+struct fx_node *fx_decode(struct fx_build *b, const struct fx_decoding *how, const struct fx_node *n,
+        const struct fx_field *fields, const char *go);
+/* How sigs.k8s.io/yaml reads into a struct, its strict variant, and how go-yaml v3 does. */
+extern const struct fx_decoding fx_decoding_yaml, fx_decoding_yaml_strict, fx_decoding_yaml_v3;
+
 /* ---- kustfile.c ---- */
 
 /* Reads and checks the kustomization of a directory; the node has all fix-ups. *file is its name. */
@@ -300,6 +342,8 @@ typedef void (*fx_field_fn)(struct fx_build *b, struct fx_node *node, void *ctx)
 /* create_kind: FX_NODE_* or -1 (never create). Visits without looking at the object's kind when any_kind. */
 void fx_fieldspec_visit(struct fx_build *b, const struct fx_fieldspec *spec, struct fx_res *r,
         int create_kind, enum fx_tag create_tag, bool any_kind, fx_field_fn fn, void *ctx);
+/* kyaml's SmarterPathSplitter: dots split, but for those after a backslash and inside brackets. */
+struct fx_texts fx_path_split(struct fx_build *b, const char *path);
 /* Looks up one part as kyaml's PathGetter does; NULL: missing. Throws. */
 struct fx_node *fx_path_step(struct fx_build *b, struct fx_node *n, const char *part);
 struct fx_node *fx_path_lookup(struct fx_build *b, struct fx_node *n, const struct fx_texts *parts);
@@ -370,8 +414,9 @@ void fx_accumulate_entry(
 
 /* ---- plugin.c ---- */
 
-void fx_run_generators(struct fx_build *b, const struct fx_root *root, const struct fx_node *entries,
-        const struct fx_node *global_options, struct fx_resmap *m);
+/* generatorOptions are not for these. */
+void fx_run_generators(
+        struct fx_build *b, const struct fx_root *root, const struct fx_node *entries, struct fx_resmap *m);
 void fx_run_transformers(
         struct fx_build *b, const struct fx_root *root, const struct fx_node *entries, struct fx_resmap *m);
 void fx_run_validators(

@@ -61,6 +61,52 @@ static struct fx_node *find_by_field(struct fx_build *b, struct fx_node *n, cons
 	return NULL;
 }
 
+struct fx_texts fx_path_split(struct fx_build *b, const char *path)
+{
+	struct fx_texts parts = {0}, out = {0};
+	char *part = fx_new(b, strlen(path) + 1);
+	size_t n = 0;
+	/* One dot in front of a path counts for nothing. */
+	for (const char *s = path + (path[0] == '.');; s++) {
+		if (*s == '\\' && s[1] == '.') {
+			part[n++] = *++s;
+			continue;
+		}
+		if (*s == '.' || *s == '\0') {
+			fx_texts_add(b, &parts, fx_strn(b, part, n));
+			n = 0;
+			if (*s == '\0')
+				break;
+			continue;
+		}
+		part[n++] = *s;
+	}
+	for (size_t i = 0; i < parts.len; i++) {
+		const char *p = parts.items[i];
+		size_t len = strlen(p);
+		if (p[0] != '[' || (len && p[len - 1] == ']')) {
+			fx_texts_add(b, &out, p);
+			continue;
+		}
+		/* An open bracket takes what follows up to the part that closes it. */
+		const char *joined = p;
+		while (++i < parts.len) {
+			joined = fx_fmt(b, "%s.%s", joined, parts.items[i]);
+			len = strlen(parts.items[i]);
+			if (len && parts.items[i][len - 1] == ']')
+				break;
+		}
+		if (!strchr(joined, '=')) {
+			joined += strspn(joined, "[]");
+			for (len = strlen(joined); len && strchr("[]", joined[len - 1]); len--)
+				;
+			joined = fx_strn(b, joined, len);
+		}
+		fx_texts_add(b, &out, joined);
+	}
+	return out;
+}
+
 struct fx_node *fx_path_step(struct fx_build *b, struct fx_node *n, const char *part)
 {
 	long index;

@@ -68,7 +68,13 @@ static struct fx_node *config_values(struct fx_build *b, const struct fx_res *r)
 	struct fx_node *out;
 	if (fx_node_to_values(b->arena, r->node, &out, &err) < 0)
 		fx_throw_error(b, &err);
-	return out;
+	const char *kind = fx_res_kind(r);
+	const struct fx_field *fields = fx_plugin_fields(kind);
+	/* These two read theirs with another library than the rest. */
+	bool v3 = strcmp(kind, "PrefixTransformer") == 0 || strcmp(kind, "SuffixTransformer") == 0;
+	return fields ? fx_decode(b, v3 ? &fx_decoding_yaml_v3 : &fx_decoding_yaml, out, fields,
+	                        fx_fmt(b, "%sPlugin", kind))
+	              : out;
 }
 
 static struct fx_fieldspecs specs_of(struct fx_build *b, const struct fx_node *config)
@@ -154,8 +160,8 @@ static void check_role(struct fx_build *b, const struct fx_res *r, enum role wan
 		fx_throw(b, "plugin %s not a transformer", fx_id_text(b, &id));
 }
 
-void fx_run_generators(struct fx_build *b, const struct fx_root *root, const struct fx_node *entries,
-        const struct fx_node *global, struct fx_resmap *m)
+void fx_run_generators(
+        struct fx_build *b, const struct fx_root *root, const struct fx_node *entries, struct fx_resmap *m)
 {
 	struct plugins p = {0};
 	if (!entries || entries->len == 0)
@@ -172,7 +178,7 @@ void fx_run_generators(struct fx_build *b, const struct fx_root *root, const str
 			            "--enable-helm");
 		struct fx_res *r = strcmp(kind, "IAMPolicyGenerator") == 0
 		                           ? iam_policy(b, config)
-		                           : fx_generate(b, root, generator_args(b, config), global,
+		                           : fx_generate(b, root, generator_args(b, config), NULL,
 		                                     strcmp(kind, "SecretGenerator") == 0);
 		out.items = fx_more(b, NULL, &out.cap, 0, sizeof(*out.items));
 		out.items[out.len++] = r;
@@ -325,26 +331,47 @@ struct value_add {
 	long position;
 };
 
+/* kyaml's InsertPathPart: part becomes element number at of a path, absolute or not, and the path is cleaned.
+ */
+static const char *insert_part(struct fx_build *b, const char *path, size_t at, const char *part)
+{
+	struct fx_texts parts = {0}, out = {0};
+	bool rooted = path[0] == '/';
+	if (!*part)
+		return path;
+	path += rooted;
+	if (*path)
+		parts = fx_texts_split(b, path, '/');
+	for (size_t i = 0; i <= parts.len; i++) {
+		if (i == at || (i == parts.len && at > i))
+			fx_texts_add(b, &out, part);
+		if (i < parts.len)
+			fx_texts_add(b, &out, parts.items[i]);
+	}
+	const char *joined = fx_fmt(b, "%s%s", rooted ? "/" : "", fx_texts_join(b, &out, "/"));
+	char *clean = fx_path_clean(b->arena, joined + (!rooted && *joined == '/'));
+	fx_needs(b, clean);
+	return clean;
+}
+
 static void add_value(struct fx_build *b, struct fx_node *n, void *ctx)
 {
 	const struct value_add *v = ctx;
 	if (n->kind != FX_NODE_SCALAR)
 		fx_wrong_kind(b, "ScalarNode", n);
 	const char *text = v->value;
-	if (v->position > 0) {
-		struct fx_texts parts = fx_texts_split(b, n->text, '/'), out = {0};
-		bool rooted = n->text[0] == '/';
-		size_t at = (size_t)v->position - 1, i = rooted ? 1 : 0, k = 0;
-		for (; i < parts.len; i++, k++) {
-			if (k == at)
-				fx_texts_add(b, &out, v->value);
-			fx_texts_add(b, &out, parts.items[i]);
-		}
-		if (k <= at)
-			fx_texts_add(b, &out, v->value);
-		text = fx_fmt(b, "%s%s", rooted ? "/" : "", fx_texts_join(b, &out, "/"));
-	}
+	if (v->position > 0)
+		text = insert_part(b, n->text, (size_t)v->position - 1, v->value);
 	fx_set_scalar(b, n, text, FX_TAG_NONE);
+}
+
+static const char *trimmed(struct fx_build *b, const char *text)
+{
+	text += strspn(text, " \t\r\n\v\f");
+	size_t n = strlen(text);
+	while (n && strchr(" \t\r\n\v\f", text[n - 1]))
+		n--;
+	return fx_strn(b, text, n);
 }
 
 void fx_transform_value_add(
@@ -360,8 +387,15 @@ void fx_transform_value_add(
 		const char *text = fx_root_load(b, root, file, &len);
 		if (fx_yaml_read(b->arena, text, len, &opts, &doc, &err) < 0)
 			fx_throw_error(b, &err);
-		targets = fx_node_get(doc, "targets");
+		doc = fx_node_get(fx_decode(b, &fx_decoding_yaml, doc, fx_value_add_fields, ""), "targets");
+		struct fx_node *all = fx_need(b, fx_node_new_seq(b->arena));
+		for (uint32_t i = 0; targets && i < targets->len; i++)
+			fx_needs(b, fx_node_append(b->arena, all, targets->items[i]));
+		for (uint32_t i = 0; doc && i < doc->len; i++)
+			fx_needs(b, fx_node_append(b->arena, all, doc->items[i]));
+		targets = all;
 	}
+	value = trimmed(b, value);
 	if (!*value)
 		value = fx_path_base(root->dir);
 	if (!fx_node_is_seq(targets) || targets->len == 0)

@@ -20,49 +20,6 @@ static const struct fx_node *object_at(const struct fx_node *n, const char *key)
 
 /* ---- paths ---- */
 
-/* kyaml's SmarterPathSplitter: dots inside brackets do not split. */
-static struct fx_texts split_path(struct fx_build *b, const char *path)
-{
-	struct fx_texts parts = {0}, out = {0};
-	char *part = fx_new(b, strlen(path) + 1);
-	size_t n = 0;
-	for (const char *s = path;; s++) {
-		if (*s == '\\' && s[1] == '.') {
-			part[n++] = *++s;
-			continue;
-		}
-		if (*s == '.' || *s == '\0') {
-			fx_texts_add(b, &parts, fx_strn(b, part, n));
-			n = 0;
-			if (*s == '\0')
-				break;
-			continue;
-		}
-		part[n++] = *s;
-	}
-	for (size_t i = 0; i < parts.len; i++) {
-		const char *p = parts.items[i];
-		size_t len = strlen(p);
-		if (p[0] != '[' || (len && p[len - 1] == ']')) {
-			fx_texts_add(b, &out, p);
-			continue;
-		}
-		/* An open bracket takes what follows up to the part that closes it. */
-		const char *joined = p;
-		while (++i < parts.len) {
-			joined = fx_fmt(b, "%s.%s", joined, parts.items[i]);
-			len = strlen(parts.items[i]);
-			if (len && parts.items[i][len - 1] == ']')
-				break;
-		}
-		len = strlen(joined);
-		if (!strchr(joined, '=') && len > 2 && joined[len - 1] == ']')
-			joined = fx_strn(b, joined + 1, len - 2);
-		fx_texts_add(b, &out, joined);
-	}
-	return out;
-}
-
 static bool is_index(const char *part)
 {
 	if (!*part)
@@ -206,9 +163,12 @@ static void match(struct fx_build *b, struct matcher *m, struct fx_node *n, size
 	}
 	if (!n)
 		fx_wrong_kind(b, "MappingNode", n);
-	if (n->kind != FX_NODE_MAP && n->tag != FX_TAG_NULL)
-		fx_wrong_kind(b, "MappingNode", n);
-	struct fx_node *field = fx_node_get(n, part);
+	/* An empty part means a scalar itself. */
+	if (n->kind != (*part ? FX_NODE_MAP : FX_NODE_SCALAR) && n->tag != FX_TAG_NULL)
+		fx_wrong_kind(b, *part ? "MappingNode" : "ScalarNode", n);
+	struct fx_node *field = *part                                  ? fx_node_get(n, part)
+	                        : n->tag != FX_TAG_NULL && n->len == 0 ? n
+	                                                               : NULL;
 	if (!field) {
 		if (m->create < 0)
 			return;
@@ -316,7 +276,7 @@ static struct fx_node *source_value(struct fx_build *b, const struct fx_resmap *
 		return fx_need(b, fx_node_new_scalar_len(b->arena, FX_TAG_NONE, value->text, value->len));
 	struct fx_res *res = find_source(b, m, source);
 	const char *path = *text_at(source, "fieldPath") ? text_at(source, "fieldPath") : "metadata.name";
-	struct lookup_call c = {res->node, split_path(b, path)};
+	struct lookup_call c = {res->node, fx_path_split(b, path)};
 	fx_with_prefix(b, lookup, &c, "error looking up replacement source: ");
 	if (fx_node_is_nil_or_empty(c.n)) {
 		struct fx_selector s = fx_selector_read(b, source);
@@ -520,7 +480,7 @@ static void copy_to(struct fx_build *b, const struct target *t, struct fx_res *r
 	bool create = strcmp(text_at(t->options, "create"), "true") == 0;
 	for (size_t i = 0; i < t->paths.len; i++) {
 		struct structured_call s = {
-		        r->node, value, split_path(b, t->paths.items[i]), create ? value->kind : -1};
+		        r->node, value, fx_path_split(b, t->paths.items[i]), create ? value->kind : -1};
 		if (s.path.len >= 2 && !fx_attempt(b, set_in_text, &s))
 			continue;
 		struct match_call c = {
@@ -573,6 +533,12 @@ static void replace(struct fx_build *b, struct fx_resmap *m, const struct fx_nod
 	}
 }
 
+static void add_decoded(struct fx_build *b, const struct fx_node *doc, struct fx_node *out)
+{
+	fx_needs(b, fx_node_append(b->arena, out,
+	                    fx_decode(b, &fx_decoding_yaml, doc, fx_replacement_fields, "Replacement")));
+}
+
 /* Inline ones and those of files, in their order. */
 static void collect(
         struct fx_build *b, const struct fx_root *root, const struct fx_node *list, struct fx_node *out)
@@ -594,10 +560,10 @@ static void collect(
 		if (fx_yaml_read(b->arena, text, len, &opts, &doc, &err) < 0)
 			fx_throw_error(b, &err);
 		if (fx_node_is_map(doc)) {
-			fx_needs(b, fx_node_append(b->arena, out, doc));
+			add_decoded(b, doc, out);
 		} else if (fx_node_is_seq(doc)) {
 			for (uint32_t k = 0; k < doc->len; k++)
-				fx_needs(b, fx_node_append(b->arena, out, doc->items[k]));
+				add_decoded(b, doc->items[k], out);
 		} else {
 			fx_throw(b, "unsupported replacement type encountered within replacement path: %s",
 			        fx_node_is_null(doc) ? "invalid" : "string");

@@ -306,8 +306,7 @@ static void run_generators(struct fx_build *b, struct level *l)
 		        "trouble configuring builtin HelmChartInflationGenerator with config: `\n%s`: must "
 		        "specify --enable-helm",
 		        fx_yaml_text(b, charts->items[0]));
-	fx_run_generators(b, l->root, fx_node_get(l->k, "generators"), fx_node_get(l->k, "generatorOptions"),
-	        l->acc.map);
+	fx_run_generators(b, l->root, fx_node_get(l->k, "generators"), l->acc.map);
 }
 
 /* ---- transformers ---- */

@@ -93,31 +93,26 @@ struct values {
 	struct fx_index used;
 };
 
+/* The digits of an index at the end, as in ports[0]; NULL: none. */
+static const char *index_of(const char *part)
+{
+	const char *open = strrchr(part, '[');
+	size_t n = open ? strspn(open + 1, "0123456789") : 0;
+	return n && strcmp(open + 1 + n, "]") == 0 ? open + 1 : NULL;
+}
+
+/* ports[0] is two parts. */
 static struct fx_texts split_path(struct fx_build *b, const char *path)
 {
-	/* a[0] is a.0 */
-	char *text = fx_str(b, path), *to = text;
-	struct fx_texts parts = {0};
-	char *part = fx_new(b, strlen(path) + 1);
-	size_t n = 0;
-	(void)to;
-	for (const char *s = text;; s++) {
-		if (*s == '\\' && s[1] == '.') {
-			part[n++] = *++s;
-			continue;
-		}
-		bool bracket = *s == '[' && s[1] >= '0' && s[1] <= '9';
-		if (*s == '.' || *s == '\0' || bracket) {
-			fx_texts_add(b, &parts, fx_strn(b, part, n));
-			n = 0;
-			if (*s == '\0')
-				return parts;
-			continue;
-		}
-		if (*s == ']' && (s[1] == '.' || s[1] == '\0' || s[1] == '['))
-			continue;
-		part[n++] = *s;
+	struct fx_texts parts = fx_path_split(b, path), out = {0};
+	for (size_t i = 0; i < parts.len; i++) {
+		const char *part = parts.items[i], *index = index_of(part);
+		if (!index || index - part > 1)
+			fx_texts_add(b, &out, index ? fx_strn(b, part, (size_t)(index - part) - 1) : part);
+		if (index)
+			fx_texts_add(b, &out, fx_strn(b, index, strlen(index) - 1));
 	}
+	return out;
 }
 
 static struct fx_node *value_of(struct fx_build *b, struct fx_resmap *m, const struct fx_node *var)

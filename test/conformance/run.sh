@@ -23,8 +23,8 @@ corpus() {
 	failed=$((failed + failed_here - open))
 }
 
+passed=0 failed=0
 if [ -f "$shared/run.py" ]; then
-	passed=0 failed=0
 	corpus kustomize 0 "$bin build {dir} {args}"
 	for kind in envsubst sourceignore semver; do
 		corpus "$kind" 0 "$build/bin/conformance-eval $kind"
@@ -32,12 +32,8 @@ if [ -f "$shared/run.py" ]; then
 	corpus strvals 0 "$build/bin/conformance-eval strvals"
 	corpus expr 0 "$build/bin/conformance-eval expr"
 	corpus helm-charts 4 "$build/bin/helm-controller template {args}"
-	echo "$passed passed, $failed failed"
-	[ "$failed" -eq 0 ]
-	exit
 fi
 
-passed=0 failed=0
 for dir in "$top"/test/conformance/kustomize/*/; do
 	target=in args=()
 	[ -f "$dir/cmd" ] && target=$(<"$dir/cmd")
