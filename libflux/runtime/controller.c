@@ -354,6 +354,7 @@ static void reconcile_one(struct fx_controller *c, const struct fx_queue_item *i
 		fx_controller_metrics_object(
 		        &c->metrics, c->options.kind, run.namespace_, run.name, fx_now_ns() - run.started_ns);
 	json_decref(run.object);
+	json_decref(run.past);
 }
 
 static void *work(void *arg)
@@ -431,7 +432,12 @@ const char *fx_reconcile_field_manager(const struct fx_reconcile *run)
 
 void fx_reconcile_replace(struct fx_reconcile *run, json_t *object)
 {
-	json_decref(run->object);
+	/* Reconcilers hold on to texts of the object across their writes. Without memory for the list it is
+	 * leaked rather than pulled away under them. */
+	if (!run->past)
+		run->past = json_array();
+	if (run->past && json_array_append(run->past, run->object) == 0)
+		json_decref(run->object);
 	run->object = object;
 	remember_written(run->controller, run->key, object);
 }

@@ -30,7 +30,10 @@ struct fx_reconcile {
 	const char *key; /* "ns/name" */
 	const char *namespace_;
 	const char *name;
-	json_t *object;           /* ours to read; changed only through the functions below */
+	/* Ours to read; replaced by the functions below. What was borrowed from it stays good until the run
+	 * ends: it is kept in `past`. */
+	json_t *object;
+	json_t *past;             /* private */
 	struct fx_cancel *cancel; /* fires when the process must end now */
 	int priority;
 	int64_t started_ns; /* fx_now_ns() */

@@ -12,6 +12,8 @@
 #define REQUEST_MAX (1024 * 1024)
 /* Of a fetch's answer: behind the head and the first lines, inside of the pack. */
 #define CUT_AT 5000
+/* Longer than a fetch may take before its progress is shown in the status. */
+#define SLOW_MS 1500
 
 struct connection {
 	struct fx_test_peer *peer;
@@ -45,6 +47,13 @@ static bool wait_for(struct fx_test_peer *peer, int fd)
 	while (poll(p, 2, -1) < 0 && errno == EINTR) {
 	}
 	return !p[1].revents;
+}
+
+/* Lets the time pass; false when the test stops. */
+static bool pause_for(struct fx_test_peer *peer, int ms)
+{
+	struct pollfd p = {.fd = peer->stop[0], .events = POLLIN};
+	return poll(&p, 1, ms) == 0;
 }
 
 static size_t content_length(const char *head)
@@ -117,6 +126,7 @@ static void relay(struct connection *c)
 	size_t total = 0;
 	bool cut = c->fetch && strcmp(c->mode, "cut") == 0;
 	bool corrupt = c->fetch && strcmp(c->mode, "corrupt") == 0;
+	bool slow = c->fetch && strcmp(c->mode, "slow") == 0;
 	if (fd < 0)
 		return;
 	forward(c, fd);
@@ -129,6 +139,8 @@ static void relay(struct connection *c)
 			part[CUT_AT - total] ^= 0x55;
 		if (cut && total + len > CUT_AT)
 			len = CUT_AT - total;
+		if (slow && total <= CUT_AT && total + len > CUT_AT && !pause_for(c->peer, SLOW_MS))
+			return;
 		send_all(c->fd, part, len);
 		total += len;
 		if (cut && total >= CUT_AT)
@@ -148,14 +160,18 @@ static void send_badpkt(struct connection *c)
 
 static void send_endless(struct connection *c)
 {
-	char line[128];
+	enum { LINE = 0x4d, LINES = 500 };
+	char block[LINE * LINES + 1];
 	send_text(c->fd, advertisement);
 	send_text(c->fd, "001e# service=git-upload-pack\n0000");
-	for (unsigned i = 0;; i++) {
+	/* In blocks: the other side is to be what is slow, also under a sanitizer. */
+	for (unsigned i = 0;;) {
 		struct pollfd p[2] = {
 		        {.fd = c->fd, .events = POLLOUT}, {.fd = c->peer->stop[0], .events = POLLIN}};
-		int n = snprintf(line, sizeof(line), "004d%040x refs/heads/%08x-------------", i + 1, i);
-		if (poll(p, 2, -1) <= 0 || p[1].revents || send(c->fd, line, (size_t)n, MSG_NOSIGNAL) < n)
+		for (int at = 0; at < LINE * LINES; at += LINE, i++)
+			snprintf(block + at, LINE + 1, "004d%040x refs/heads/%08x-------------", i + 1, i);
+		if (poll(p, 2, -1) <= 0 || p[1].revents ||
+		        send(c->fd, block, sizeof(block) - 1, MSG_NOSIGNAL) < (ssize_t)sizeof(block) - 1)
 			return;
 	}
 }

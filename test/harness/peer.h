@@ -14,6 +14,7 @@
  *   endless   a reference list without an end
  *   cut       the fetch breaks off in the middle of the pack
  *   corrupt   one byte of the pack is another
+ *   slow      the fetch pauses in the middle of the pack
  *   ghost     lists a commit that it does not have
  */
 #ifndef FX_TEST_PEER_H

@@ -179,6 +179,27 @@ START_TEST(bad_peers)
 }
 END_TEST
 
+/* A long fetch shows its progress, and the run goes on with what the object said when it began. */
+START_TEST(slow_fetch)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	const struct fx_test_ref ref = {KIND, "slow", NULL};
+	fx_auto(json) json_t *object = NULL;
+	ck_assert_ok(
+	        add_repository("slow", "!/slow/app.git",
+	                "  ref: {branch: main}\n  ignore: |\n    /*\n    !/app\n    /app/b.yaml\n", &err),
+	        &err);
+	struct fx_test_condition want = {
+	        .status = "Unknown", .reason = "Progressing", .message = "building artifact: new upstream"};
+	ck_assert_ok(fx_test_env_wait_condition(&env, &ref, &want, 0, NULL, &err), &err);
+	want = (struct fx_test_condition){.status = "True", .revision = head};
+	ck_assert_ok(fx_test_env_wait_condition(&env, &ref, &want, 0, &object, &err), &err);
+	ck_assert_str_eq(fx_json_str_at(object, "status", "observedIgnore"), "/*\n!/app\n/app/b.yaml\n");
+	ck_assert_ok(fx_test_env_delete(&env, &ref, &err), &err);
+	ck_assert_ok(fx_test_env_wait_gone(&env, &ref, 0, &err), &err);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("faults of source-controller");
@@ -186,6 +207,7 @@ static Suite *make_suite(void)
 	tcase_add_unchecked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, mistakes);
 	tcase_add_test(tc, bad_peers);
+	tcase_add_test(tc, slow_fetch);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
