@@ -20,7 +20,7 @@
 /* Where the controllers and the objects of tests live. */
 #define FX_TEST_NAMESPACE "flux-system"
 /* What a wait takes at most when the test does not say otherwise: for a machine that is busy. */
-#define FX_TEST_WAIT_MS 20000
+#define FX_TEST_WAIT_MS 60000
 #define FX_TEST_CONTROLLER_ARGS_MAX 48
 
 /* A controller as a process. Members are for reading. */

@@ -451,12 +451,14 @@ END_TEST
 
 START_TEST(killed_runs_leave_nothing)
 {
-	char left[] = "/tmp/test-git-left-XXXXXX", file[64];
+	const char *tmp = getenv("TMPDIR");
+	fx_autofree char *left = NULL, *file = NULL;
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
 	fx_auto(git_scratch) struct fx_git_scratch *used = NULL;
 	ck_assert_ok(fx_git_scratch_new("test-git-left-", &used, &err), &err);
+	ck_assert_int_gt(asprintf(&left, "%s/test-git-left-XXXXXX", tmp && *tmp ? tmp : "/tmp"), 0);
 	ck_assert_ptr_nonnull(mkdtemp(left));
-	snprintf(file, sizeof(file), "%s/pack", left);
+	ck_assert_int_gt(asprintf(&file, "%s/pack", left), 0);
 	fx_auto(fd) int fd = open(file, O_CREAT | O_WRONLY, 0600);
 	ck_assert_int_ge(fd, 0);
 	fx_git_scratch_sweep("test-git-left-");
