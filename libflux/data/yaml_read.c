@@ -563,10 +563,13 @@ static int reader_init(struct reader *r, const char *text, size_t len)
 		return fx_fail(r->err, FX_E_LIMIT, "yaml: input of %zu bytes is larger than %u", len,
 		        FX_YAML_MAX_BYTES);
 	}
-	yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, len);
+	bool mark = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+	/* With the mark the first key would stand in the second column. */
+	yaml_parser_set_input_string(
+	        &r->parser, (const unsigned char *)text + (mark ? 3 : 0), len - (mark ? 3 : 0));
 	yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
-	r->input = text;
-	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+	r->input = text + (mark ? 3 : 0);
+	if (mark)
 		return 0;
 	r->text = fx_arena_strndup(r->arena, text, len);
 	r->len = len;

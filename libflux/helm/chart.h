@@ -27,7 +27,8 @@ struct fx_chart_files {
 };
 
 struct fx_chart {
-	struct fx_val meta; /* Chart.yaml as a map with the keys of the file */
+	struct fx_val meta; /* Chart.yaml: the known keys, with the types they have in Helm */
+	struct fx_val lock; /* Chart.lock; nil without one */
 	const char *name;
 	struct fx_val values;
 	const char *schema; /* values.schema.json */

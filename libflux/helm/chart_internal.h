@@ -11,6 +11,15 @@ struct fx_val fx_chart_capabilities(struct fx_render *x, const struct fx_chart_o
 struct fx_val fx_chart_release(struct fx_render *x, const struct fx_chart_options *o);
 /* False also for a constraint or version that cannot be read. */
 bool fx_chart_version_ok(struct fx_render *x, struct fx_val constraint, struct fx_val version);
+/* ---- chart_meta.c: all throw ---- */
+
+/* Decodes Chart.yaml, or requirements.yaml over it, into meta and deps. */
+void fx_chart_read_meta(struct fx_render *x, struct fx_chart *c, const char *file, struct fx_val text);
+void fx_chart_read_lock(struct fx_render *x, struct fx_chart *c, const char *file, struct fx_val text);
+void fx_chart_validate(struct fx_render *x, struct fx_chart *c);
+/* A text of Chart.yaml, "" when it is not there. */
+const char *fx_chart_meta_text(struct fx_render *x, const struct fx_chart *c, const char *key);
+
 /* A stream of YAML maps, merged. Throws. */
 struct fx_val fx_chart_parse_values(struct fx_render *x, const char *what, const char *text, size_t len);
 /* Type and missing dependencies, as the command line checks them. Throws. */

@@ -275,116 +275,6 @@ struct fx_val fx_chart_parse_values(struct fx_render *x, const char *what, const
 	return out;
 }
 
-/* Scalars of Chart.yaml become texts where Go's struct has strings. */
-static void text_fields(
-        struct fx_render *x, struct fx_val map, const char *const *keys, size_t n, const char *what)
-{
-	for (size_t i = 0; i < fx_v_len(map); i++) {
-		struct fx_entry *e = &map.map->entries[i];
-		for (size_t k = 0; k < n; k++) {
-			if (strcasecmp(e->key, keys[k]) != 0)
-				continue;
-			if (e->val.kind == FX_VAL_MAP || e->val.kind == FX_VAL_LIST)
-				fx_render_throw(x,
-				        "cannot load Chart.yaml: error unmarshaling JSON: while decoding "
-				        "JSON: json: cannot unmarshal %s into Go struct field %s.%s of type "
-				        "string",
-				        e->val.kind == FX_VAL_MAP ? "object" : "array", what, keys[k]);
-			struct fx_text t = {.x = x};
-			fx_text_add(&t, "", 0);
-			if (e->val.kind == FX_VAL_FLOAT)
-				fx_text_addf(&t, "%.*g", 8, e->val.f);
-			else if (e->val.kind != FX_VAL_NIL)
-				fx_fmt_v(&t, e->val);
-			struct fx_val v = fx_text_val(&t);
-			if (strcmp(e->key, keys[k]) != 0)
-				fx_v_set(x, map, keys[k], v);
-			else
-				e->val = v;
-			break;
-		}
-	}
-}
-
-static void read_meta(struct fx_render *x, struct fx_chart *c, struct fx_val text)
-{
-	static const char *const keys[] = {"apiVersion", "name", "version", "kubeVersion", "description",
-	        "type", "home", "icon", "appVersion", "condition", "tags"};
-	static const char *const dep_keys[] = {"name", "version", "repository", "condition", "alias"};
-	static const char *const person_keys[] = {"name", "email", "url"};
-	c->meta = parse_map(x, "Chart.yaml", text);
-	text_fields(x, c->meta, keys, FX_COUNT(keys), "Metadata");
-	struct fx_val *api = fx_v_get(c->meta, "apiVersion");
-	if (!api || api->len == 0)
-		fx_v_set(x, c->meta, "apiVersion", fx_v_str("v1"));
-	struct fx_val *ann = fx_v_get(c->meta, "annotations");
-	for (size_t i = 0; ann && ann->kind == FX_VAL_MAP && i < fx_v_len(*ann); i++) {
-		const char *key = ann->map->entries[i].key;
-		text_fields(x, *ann, &key, 1, "Metadata.annotations");
-	}
-	struct fx_val *people = fx_v_get(c->meta, "maintainers"), *deps = fx_v_get(c->meta, "dependencies");
-	for (size_t i = 0; people && people->kind == FX_VAL_LIST && i < fx_v_len(*people); i++) {
-		if (people->list->items[i].kind != FX_VAL_MAP)
-			fx_render_throw(x, "validation: maintainers must not contain empty or null nodes");
-		text_fields(x, people->list->items[i], person_keys, FX_COUNT(person_keys), "Maintainer");
-	}
-	if (deps && deps->kind == FX_VAL_LIST)
-		c->deps = *deps;
-	for (size_t i = 0; i < fx_v_len(c->deps); i++) {
-		if (c->deps.list->items[i].kind != FX_VAL_MAP)
-			fx_render_throw(x, "validation: dependencies must not contain empty or null nodes");
-		text_fields(x, c->deps.list->items[i], dep_keys, FX_COUNT(dep_keys), "Dependency");
-	}
-}
-
-static const char *meta_text(struct fx_render *x, const struct fx_chart *c, const char *key)
-{
-	struct fx_val *v = fx_v_get(c->meta, key);
-	return v && v->kind == FX_VAL_STR ? fx_v_cstr(x, *v) : "";
-}
-
-static void validate(struct fx_render *x, struct fx_chart *c)
-{
-	c->name = meta_text(x, c, "name");
-	const char *version = meta_text(x, c, "version"), *type = meta_text(x, c, "type");
-	struct fx_semver v;
-	if (!*c->name)
-		fx_render_throw(x, "validation: chart.metadata.name is required");
-	if (strcmp(c->name, ".") == 0 || strcmp(c->name, "..") == 0)
-		fx_render_throw(x, "validation: chart.metadata.name \"%s\" is not allowed", c->name);
-	if (strchr(c->name, '/'))
-		fx_render_throw(x, "validation: chart.metadata.name \"%s\" is invalid", c->name);
-	if (!*version)
-		fx_render_throw(x, "validation: chart.metadata.version is required");
-	if (fx_semver_parse(version, &v, NULL) != 0)
-		fx_render_throw(x, "validation: chart.metadata.version \"%s\" is invalid", version);
-	if (*type && strcmp(type, "application") != 0 && strcmp(type, "library") != 0)
-		fx_render_throw(x, "validation: chart.metadata.type must be application or library");
-	c->library = strcmp(type, "library") == 0;
-	for (size_t i = 0; i < fx_v_len(c->deps); i++) {
-		struct fx_val d = c->deps.list->items[i], *alias = fx_v_get(d, "alias"),
-		              *name = fx_v_get(d, "name");
-		if (alias && alias->len &&
-		        strspn(fx_v_cstr(x, *alias),
-		                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
-		                alias->len)
-			fx_render_throw(x,
-			        "validation: dependency \"%s\" has disallowed characters in the alias",
-			        name ? fx_v_cstr(x, *name) : "");
-		const char *key = alias && alias->len ? fx_v_cstr(x, *alias)
-		                  : name              ? fx_v_cstr(x, *name)
-		                                      : "";
-		for (size_t k = 0; k < i; k++) {
-			struct fx_val *pa = fx_v_get(c->deps.list->items[k], "alias"),
-			              *pn = fx_v_get(c->deps.list->items[k], "name");
-			if (strcmp(pa && pa->len ? fx_v_cstr(x, *pa) : pn ? fx_v_cstr(x, *pn) : "", key) == 0)
-				fx_render_throw(x,
-				        "validation: more than one dependency with name or alias \"%s\"",
-				        key);
-		}
-	}
-}
-
 static struct fx_chart *build(
         struct fx_render *x, const struct fx_chart_files *files, struct fx_chart *parent, unsigned depth);
 
@@ -438,10 +328,12 @@ static struct fx_chart *build(
 		fx_render_throw(x, "charts are nested too deeply");
 	for (size_t i = 0; i < files->len; i++) {
 		if (strcmp(files->items[i].name, "Chart.yaml") == 0)
-			read_meta(x, c, fx_v_strn(files->items[i].data, files->items[i].len));
+			fx_chart_read_meta(
+			        x, c, "Chart.yaml", fx_v_strn(files->items[i].data, files->items[i].len));
 	}
 	if (c->meta.kind != FX_VAL_MAP)
 		fx_render_throw(x, "Chart.yaml file is missing");
+	bool v1 = strcmp(fx_chart_meta_text(x, c, "apiVersion"), "v1") == 0;
 	for (size_t i = 0; i < files->len; i++) {
 		const struct fx_chart_file *f = &files->items[i];
 		const char *dot = strrchr(f->name, '.');
@@ -452,14 +344,13 @@ static struct fx_chart *build(
 		} else if (strcmp(f->name, "values.schema.json") == 0) {
 			c->schema = f->data;
 			c->schema_len = f->len;
-		} else if (strcmp(f->name, "Chart.lock") == 0) {
-			(void)parse_map(x, "Chart.lock", fx_v_strn(f->data, f->len));
+		} else if (strcmp(f->name, "Chart.lock") == 0 || strcmp(f->name, "requirements.lock") == 0) {
+			fx_chart_read_lock(x, c, f->name, fx_v_strn(f->data, f->len));
+			if (f->name[0] == 'r' && v1)
+				add_file(x, &c->files, f->name, f->data, f->len);
 		} else if (strcmp(f->name, "requirements.yaml") == 0) {
-			struct fx_val r = parse_map(x, "requirements.yaml", fx_v_strn(f->data, f->len)),
-			              *d = fx_v_get(r, "dependencies");
-			if (d && d->kind == FX_VAL_LIST)
-				c->deps = *d;
-			if (strcmp(meta_text(x, c, "apiVersion"), "v1") == 0)
+			fx_chart_read_meta(x, c, f->name, fx_v_strn(f->data, f->len));
+			if (v1)
 				add_file(x, &c->files, f->name, f->data, f->len);
 		} else if (strncmp(f->name, "templates/", 10) == 0) {
 			add_file(x, &c->templates, f->name, f->data, f->len);
@@ -469,7 +360,7 @@ static struct fx_chart *build(
 			add_file(x, &c->files, f->name, f->data, f->len);
 		}
 	}
-	validate(x, c);
+	fx_chart_validate(x, c);
 	read_children(x, c, &subs, depth);
 	return c;
 }

@@ -150,12 +150,15 @@ void fx_chart_check(struct fx_render *x, struct fx_chart *c)
 	if (c->library)
 		fx_render_throw(x, "library charts are not installable");
 	struct fx_text missing = {.x = x};
+	bool any = false;
 	for (size_t i = 0; i < fx_v_len(c->deps); i++) {
 		const char *name = text_at(x, c->deps.list->items[i], "name");
-		if (!is_child(c, name))
-			fx_text_addf(&missing, missing.len ? ", %s" : "%s", name);
+		if (is_child(c, name))
+			continue;
+		fx_text_addf(&missing, any ? ", %s" : "%s", name);
+		any = true;
 	}
-	if (missing.len)
+	if (any)
 		fx_render_throw(x,
 		        "an error occurred while checking for chart dependencies. You may need to run 'helm "
 		        "dependency build' to fetch missing dependencies: found in Chart.yaml, but missing "

@@ -371,8 +371,7 @@ static struct fx_val fn_tpl(struct fx_render *x, const struct fx_val *a, size_t 
 		fx_text_addf(&prefix, "cannot parse template %s: ", fx_text_c(&quoted));
 		x->frame->prefix = fx_text_c(&prefix);
 	}
-	fx_template_parse(x, "gotpl", a[0].s, a[0].len);
-	const struct fx_template *t = fx_template_find(&clone, "gotpl", 5);
+	const struct fx_template *t = fx_template_parse(x, "gotpl", a[0].s, a[0].len);
 	if (x->frame) {
 		struct fx_text p = {.x = x};
 		fx_text_addf(&p, "error during tpl function execution for %s: ", fx_text_c(&quoted));

@@ -1157,7 +1157,7 @@ static void merge_definitions(struct fx_render *x, const struct fx_template_set 
 	}
 }
 
-void fx_template_parse(struct fx_render *x, const char *name, const char *text, size_t len)
+struct fx_template *fx_template_parse(struct fx_render *x, const char *name, const char *text, size_t len)
 {
 	struct fx_template_set mine = {0};
 	struct parser p = {.x = x, .file = name, .len = len, .mine = &mine};
@@ -1171,7 +1171,9 @@ void fx_template_parse(struct fx_render *x, const char *name, const char *text, 
 	if (stop == STOP_ELSE)
 		parse_error(&p, peek(&p)->pos, "unexpected {{else}}");
 	define(&p, name, strlen(name), body);
+	struct fx_template *own = fx_template_find(&mine, name, strlen(name));
 	merge_definitions(x, &mine);
+	return own;
 }
 
 /* ---- sets ---- */

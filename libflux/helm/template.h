@@ -147,8 +147,9 @@ extern const struct fx_fn fx_fns_core[], fx_fns_strings[], fx_fns_lists[], fx_fn
         fx_fns_regex[], fx_fns_encode[], fx_fns_json[], fx_fns_yaml[], fx_fns_toml[], fx_fns_paths[],
         fx_fns_url[], fx_fns_crypto[], fx_fns_secrets[], fx_fns_certs[];
 
-/* Parses text and adds what it defines, and itself under name, to the set of the render. Throws. */
-void fx_template_parse(struct fx_render *x, const char *name, const char *text, size_t len);
+/* Parses text and adds what it defines, and itself under name, to the set of the render: blank text replaces
+ * nothing there. What text itself is, is given back. Throws. */
+struct fx_template *fx_template_parse(struct fx_render *x, const char *name, const char *text, size_t len);
 struct fx_template *fx_template_find(const struct fx_template_set *set, const char *name, size_t len);
 void fx_template_set_add(struct fx_render *x, struct fx_template_set *set, struct fx_template *t);
 /* The source form of a node, as error texts show it. */
