@@ -10,6 +10,9 @@
 
 #include <string.h>
 
+/* A wait for health that ends within this time is not shown in the status. */
+#define WAIT_QUIET_MS 1000
+
 /* What one run has found out on its way from the source to the cluster. */
 struct work {
 	struct fx_tree *tree;
@@ -166,22 +169,44 @@ static int health_failed(struct fx_ks_run *run, struct fx_error *failure, struct
 	return fail_run(run, FX_REASON_HEALTH_CHECK_FAILED, true, failure, err);
 }
 
-/* Keeps what the next pass needs and shows the wait. */
-static int start_waiting(struct fx_ks_run *run, struct fx_error *err)
+static int show_wait(struct fx_ks_run *run, struct fx_error *err)
 {
-	struct fx_ks_state *s = run->state;
 	char timeout[FX_TIME_TEXT];
 	fx_duration_format(run->timeout_ns, timeout);
+	run->state->wait_is_shown = true;
 	fx_ks_progress(run, "Running health checks for revision %s with a timeout of %s",
 	        run->artifact.revision, timeout);
 	fx_ks_set(run, FX_CONDITION_HEALTHY, "Unknown", FX_REASON_PROGRESSING,
 	        "Running health checks for revision %s with a timeout of %s", run->artifact.revision,
 	        timeout);
+	return fx_ks_write(run, err);
+}
+
+/* A wait is shown when it has lasted a moment, for most end sooner; at once when the status lacks what this
+ * run has applied or pruned. */
+static int keep_waiting(struct fx_ks_run *run, struct fx_error *err)
+{
+	const json_t *stored = fx_json_at(run->reconcile->object, "status", "inventory");
+	int64_t left_ms = (run->state->wait_started_ns - fx_now_ns()) / 1000000 + WAIT_QUIET_MS;
+	if (run->state->wait_is_shown)
+		return 0;
+	if (left_ms <= 0 || !stored || !json_equal(stored, json_object_get(run->status, "inventory")))
+		return show_wait(run, err);
+	if (!run->result->requeue_after_ms || run->result->requeue_after_ms > left_ms)
+		run->result->requeue_after_ms = left_ms;
+	return 0;
+}
+
+/* Keeps what the next pass needs. */
+static int start_waiting(struct fx_ks_run *run, struct fx_error *err)
+{
+	struct fx_ks_state *s = run->state;
 	s->generation = generation(run);
 	fx_ks_state_set_text(&s->revision, run->artifact.revision);
 	fx_ks_state_set_text(&s->origin_revision, run->artifact.origin_revision);
 	fx_ks_state_set_text(&s->requested, requested_at(run));
-	return fx_ks_write(run, err);
+	s->wait_is_shown = false;
+	return keep_waiting(run, err);
 }
 
 static enum fx_health_result look_at_health(
@@ -223,7 +248,7 @@ static int check_health(struct fx_ks_run *run, const struct fx_inventory *invent
 	case FX_HEALTH_FAILED:
 		return health_failed(run, &failure, err);
 	default:
-		return resumed ? 0 : start_waiting(run, err);
+		return resumed ? keep_waiting(run, err) : start_waiting(run, err);
 	}
 }
 
@@ -751,6 +776,7 @@ static int resume_health(struct fx_ks_run *run, struct fx_error *err)
 	fx_ks_state_set_text(&run->artifact.origin_revision, s->origin_revision ? s->origin_revision : "");
 	if (!run->artifact.revision || !run->artifact.origin_revision)
 		return fx_fail_nomem(err);
+	json_object_set_new(run->status, "lastAttemptedRevision", json_string(run->artifact.revision));
 	int rc;
 	if (by && fx_ks_gate(run->ks, FX_KS_GATE_CANCEL_HEALTH_CHECK)) {
 		rc = cancel_wait(run, by, err);

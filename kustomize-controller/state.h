@@ -62,6 +62,7 @@ struct fx_ks_state {
 	int64_t kind_missed_ns; /* since when the server does not have a kind that is to come; 0: it has all
 	                         */
 	int64_t run_started_ns;
+	bool wait_is_shown; /* the status says that this run waits for health */
 	int64_t generation;
 	char *revision;  /* of the run that waits */
 	char *requested; /* its requestedAt token */
