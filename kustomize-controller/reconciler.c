@@ -557,6 +557,18 @@ static bool build_still_holds(struct fx_ks_run *run, const struct work *w)
 	return fx_trace_matches(s->trace, s->trace_len, &fs.view);
 }
 
+/* A new revision that changes nothing here: those for whom it changes something go first, the status can
+ * wait until all have been looked at. */
+static bool steps_back(const struct fx_ks_run *run)
+{
+	const struct fx_reconcile *r = run->reconcile;
+	if (r->priority != FX_PRIORITY_NORMAL || !fx_controller_has_work(r->controller) ||
+	        !strcmp(fx_ks_status_text(run, "lastAppliedRevision"), run->artifact.revision))
+		return false;
+	fx_controller_enqueue(r->controller, r->namespace_, r->name, FX_PRIORITY_SETTLED);
+	return true;
+}
+
 static int run_work(struct fx_ks_run *run, struct work *w, struct fx_error *err)
 {
 	int rc = fx_inventory_read(json_object_get(run->status, "inventory"), &w->before, err);
@@ -566,6 +578,8 @@ static int run_work(struct fx_ks_run *run, struct work *w, struct fx_error *err)
 	w->quick =
 	        w->known && fx_apply_is_untouched(run) && known_inventory(run, &w->before, &w->now, err) == 0;
 	run->settled = status_is_settled(run);
+	if (w->quick && steps_back(run))
+		return 0;
 	if (w->quick) {
 		run->state->drifted = false;
 		progress(run, "Detecting drift");

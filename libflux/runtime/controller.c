@@ -179,6 +179,11 @@ void fx_controller_enqueue(
 	fx_controller_enqueue_after(controller, namespace_, name, priority, 0);
 }
 
+bool fx_controller_has_work(struct fx_controller *controller)
+{
+	return fx_queue_has_ready(controller->queue);
+}
+
 struct found {
 	uint64_t version;
 	char *text;

@@ -74,6 +74,9 @@ void fx_controller_enqueue(
 void fx_controller_enqueue_after(struct fx_controller *controller, const char *namespace_, const char *name,
         int priority, int64_t delay_ms);
 
+/* [any] True when other objects could be worked on at this moment. */
+bool fx_controller_has_work(struct fx_controller *controller);
+
 /* [any] The object as last seen or written (new reference). FX_E_NOT_FOUND. */
 int fx_controller_get(struct fx_controller *controller, const char *namespace_, const char *name,
         json_t **out, struct fx_error *err) fx_must_use;

@@ -370,6 +370,14 @@ void fx_queue_shut_down(struct fx_queue *queue)
 	pthread_mutex_unlock(&queue->lock);
 }
 
+bool fx_queue_has_ready(struct fx_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	bool has = queue->ready.v.len > 0;
+	pthread_mutex_unlock(&queue->lock);
+	return has;
+}
+
 void fx_queue_stats(struct fx_queue *queue, struct fx_queue_stats *out)
 {
 	pthread_mutex_lock(&queue->lock);

@@ -26,6 +26,7 @@ struct fx_queue;
 
 enum fx_priority {
 	FX_PRIORITY_INITIAL = -100, /* objects found at start, resync */
+	FX_PRIORITY_SETTLED = -50,  /* nothing to do but to say so */
 	FX_PRIORITY_NORMAL = 0,
 	FX_PRIORITY_WAITED = 50, /* what an object waited for has come: finish it before starting new work */
 	FX_PRIORITY_USER = 100,  /* somebody asked for it (requestedAt, a new generation) */
@@ -71,6 +72,9 @@ void fx_queue_done(struct fx_queue *queue, const char *key);
 
 /* Wakes all workers; fx_queue_get() gives false from now on. */
 void fx_queue_shut_down(struct fx_queue *queue);
+
+/* True when an item could be handed out now. */
+bool fx_queue_has_ready(struct fx_queue *queue);
 
 struct fx_queue_stats {
 	size_t ready;   /* could be handed out now */
