@@ -24,6 +24,7 @@ struct item {
 	struct fx_applied before; /* what we know of it */
 	bool known;
 	bool apply; /* phase B writes it */
+	bool blind; /* phase B writes it without a dry run */
 	enum fx_ssa_action action;
 	json_t *live, *dry_run;
 };
@@ -33,6 +34,7 @@ struct apply {
 	const json_t *objects; /* of all stages */
 	struct item *items;
 	size_t count;
+	bool writes; /* phase B of this stage has something to write */
 	struct fx_inventory *inventory;
 	struct fx_drift_ignore *ignore;
 };
@@ -349,6 +351,29 @@ static int find_resource(struct apply *a, struct item *it, struct fx_error *err)
 	return 0;
 }
 
+/* A dry run tells before the first write of a stage whether it will fail, and what it will change. The first
+ * write itself says the first as well, and for an object that is as we left it the second is known. */
+static bool may_go_blind(struct apply *a, const struct item *it)
+{
+	return !a->writes && it->known && it->before.desired && !fx_drift_ignore_hash(a->ignore) &&
+	       !fx_ks_gate(a->run->ks, FX_KS_GATE_MIGRATE_API_VERSION) &&
+	       !fx_manifest_is_marked(it->object, FX_MARK_SSA, "IfNotPresent") &&
+	       is_untouched(a->run, &it->resource, &it->ref, &it->before);
+}
+
+/* The dry run, and what comes of it. */
+static int plan_with_dry_run(struct apply *a, struct item *it, struct fx_error *err)
+{
+	int rc = dry_run(a, it, err);
+	if (rc < 0)
+		return rc;
+	if (*fx_object_resource_version(it->dry_run))
+		return compare_live(a, it, err);
+	it->action = FX_SSA_CREATED;
+	it->apply = true;
+	return 0;
+}
+
 static int plan(struct apply *a, struct item *it, struct fx_error *err)
 {
 	fx_cleanup(fx_auto_buf) struct fx_buf id = FX_BUF_INIT;
@@ -371,6 +396,10 @@ static int plan(struct apply *a, struct item *it, struct fx_error *err)
 		it->action = FX_SSA_SKIPPED;
 		return 0;
 	}
+	if (may_go_blind(a, it)) {
+		it->blind = true;
+		return 0;
+	}
 	if (fx_ks_gate(a->run->ks, FX_KS_GATE_MIGRATE_API_VERSION) ||
 	        fx_manifest_is_marked(it->object, FX_MARK_SSA, "IfNotPresent")) {
 		rc = get_live(a, it, err);
@@ -383,15 +412,7 @@ static int plan(struct apply *a, struct item *it, struct fx_error *err)
 		if (rc == 0)
 			rc = migrate(a, it, err);
 	}
-	if (rc == 0)
-		rc = dry_run(a, it, err);
-	if (rc < 0)
-		return rc;
-	if (*fx_object_resource_version(it->dry_run))
-		return compare_live(a, it, err);
-	it->action = FX_SSA_CREATED;
-	it->apply = true;
-	return 0;
+	return rc < 0 ? rc : plan_with_dry_run(a, it, err);
 }
 
 /* Somebody keeps changing it: say so, and who. */
@@ -438,10 +459,26 @@ static int send_object(struct apply *a, const struct item *it, json_t **applied,
 	        NULL, applied, err);
 }
 
+/* The first write of a stage. What goes wrong with it goes wrong with its dry run too, and has its texts and
+ * ways out from there. */
+static int write_blindly(struct apply *a, struct item *it, json_t **applied, struct fx_error *err)
+{
+	fx_auto(error) struct fx_error failure = FX_ERROR_INIT;
+	if (send_object(a, it, applied, &failure) < 0)
+		return plan_with_dry_run(a, it, err);
+	it->action = fx_live_version(*applied) != it->before.version ? FX_SSA_CONFIGURED : FX_SSA_UNCHANGED;
+	return 0;
+}
+
 /* Phase B for one object. */
 static int write_object(struct apply *a, struct item *it, struct fx_error *err)
 {
 	fx_auto(json) json_t *applied = NULL;
+	if (it->blind) {
+		int rc = write_blindly(a, it, &applied, err);
+		if (rc < 0)
+			return rc;
+	}
 	if (it->apply) {
 		int rc = send_object(a, it, &applied, err);
 		if (rc < 0) {
@@ -452,7 +489,7 @@ static int write_object(struct apply *a, struct item *it, struct fx_error *err)
 		}
 		warn_about_fight(a, it);
 	}
-	if (it->known && it->action == FX_SSA_UNCHANGED && !it->dry_run) {
+	if (it->known && it->action == FX_SSA_UNCHANGED && !it->dry_run && !applied) {
 		/* Nothing was asked: what we know of it still holds. */
 		pthread_mutex_lock(&a->run->ks->states.lock);
 		struct fx_applied *known = fx_map_get(&a->run->state->applied, it->id);
@@ -467,12 +504,27 @@ static int write_object(struct apply *a, struct item *it, struct fx_error *err)
 	               : fx_fail(err, FX_E_LIMIT, "more than %d objects", FX_INVENTORY_MAX);
 }
 
+/* The first failure is the one to tell: the object that was to do without a dry run comes before. */
+static int fail_plan(struct apply *a, size_t failed, int rc, struct fx_error *err)
+{
+	for (size_t i = 0; i < failed; i++) {
+		fx_auto(error) struct fx_error earlier = FX_ERROR_INIT;
+		if (!a->items[i].blind || dry_run(a, &a->items[i], &earlier) == 0)
+			continue;
+		rc = -(int)earlier.code;
+		fx_error_move(err, &earlier);
+	}
+	return rc;
+}
+
 static int apply_stage(struct apply *a, struct fx_error *err)
 {
+	a->writes = false;
 	for (size_t i = 0; i < a->count; i++) {
 		int rc = plan(a, &a->items[i], err);
 		if (rc < 0)
-			return rc;
+			return fail_plan(a, i, rc, err);
+		a->writes = a->writes || a->items[i].apply || a->items[i].blind;
 	}
 	fx_cleanup(fx_auto_buf) struct fx_buf before = FX_BUF_INIT;
 	fx_buf_add(&before, fx_buf_str(&a->run->changes), a->run->changes.len);
