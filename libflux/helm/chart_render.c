@@ -366,10 +366,13 @@ static bool read_hook(struct fx_val hook, struct manifest *m)
 	return true;
 }
 
-static void add_manifest(struct fx_render *x, const char *path, struct fx_val text, struct manifests *out)
+/* What sorting needs to know of a manifest. False: an event of its hook is unknown. */
+static bool read_head(struct fx_render *x, const char *path, struct fx_val text, struct manifest *m)
 {
 	struct fx_val doc;
 	const char *why;
+	/* The tree of a manifest is many times its text and is only looked at. */
+	fx_render_scratch_enter(x);
 	if (!fx_v_yaml_parse(x, text, &doc, &why))
 		fx_render_throw(x, "YAML parse error on %s: %s", path, why);
 	if (doc.kind != FX_VAL_MAP && doc.kind != FX_VAL_NIL)
@@ -381,8 +384,7 @@ static void add_manifest(struct fx_render *x, const char *path, struct fx_val te
 		        : doc.kind == FX_VAL_STR  ? "string"
 		        : doc.kind == FX_VAL_BOOL ? "bool"
 		                                  : "number");
-	struct manifest m = {.path = path, .text = text, .index = out->len};
-	m.kind = fx_v_cstr(x, head_text(x, doc, "kind", path));
+	m->kind = fx_v_cstr(x, head_text(x, doc, "kind", path));
 	(void)head_text(x, doc, "apiVersion", path);
 	struct fx_val *meta = get_folded(doc, "metadata");
 	if (meta && meta->kind != FX_VAL_MAP)
@@ -401,7 +403,15 @@ static void add_manifest(struct fx_render *x, const char *path, struct fx_val te
 	for (size_t i = 0; ann && i < fx_v_len(*ann); i++)
 		(void)head_text(x, *ann, ann->map->entries[i].key, path);
 	struct fx_val *hook = ann ? fx_v_get(*ann, "helm.sh/hook") : NULL;
-	if (hook && !read_hook(fx_v_strval(x, hook->kind == FX_VAL_NIL ? fx_v_str("") : *hook), &m))
+	bool known = !hook || read_hook(fx_v_strval(x, hook->kind == FX_VAL_NIL ? fx_v_str("") : *hook), m);
+	m->kind = fx_render_scratch_leave(x, m->kind);
+	return known;
+}
+
+static void add_manifest(struct fx_render *x, const char *path, struct fx_val text, struct manifests *out)
+{
+	struct manifest m = {.path = path, .text = text, .index = out->len};
+	if (!read_head(x, path, text, &m))
 		return;
 	while (m.order < FX_COUNT(install_order) && strcmp(install_order[m.order], m.kind) != 0)
 		m.order++;

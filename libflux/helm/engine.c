@@ -28,6 +28,23 @@ struct fx_arena *fx_render_arena(struct fx_render *x)
 	return x->arena;
 }
 
+void fx_render_scratch_enter(struct fx_render *x)
+{
+	if (!x->scratch && !(x->scratch = fx_arena_new(FX_RENDER_ARENA_MAX)))
+		fx_render_throw(x, "out of memory");
+	x->kept = x->arena;
+	x->arena = x->scratch;
+}
+
+const char *fx_render_scratch_leave(struct fx_render *x, const char *keep)
+{
+	x->arena = x->kept;
+	x->kept = NULL;
+	const char *copy = keep ? fx_v_dup(x, keep, strlen(keep)).s : NULL;
+	fx_arena_reset(x->scratch);
+	return copy;
+}
+
 /* ---- error texts ---- */
 
 /* Memory may be what is missing: these texts do without the render's helpers. */
@@ -150,11 +167,15 @@ int fx_render_run(struct fx_arena *arena, const struct fx_engine_options *option
 	struct fx_render x = {
 	        .arena = arena, .options = options ? options : &none, .err = err ? err : &own, .set = &set};
 	x.stack_base = (const char *)&x;
-	if (setjmp(x.escape) == 0) {
+	/* Set before any jump back: it may have come into being after setjmp(). */
+	struct fx_render *volatile kept = &x;
+	volatile int rc = 0;
+	if (setjmp(x.escape) == 0)
 		body(&x, arg);
-		return 0;
-	}
-	return -(int)x.err->code;
+	else
+		rc = -(int)kept->err->code;
+	fx_arena_free(kept->scratch);
+	return rc;
 }
 
 void fx_render_random(struct fx_render *x, void *out, size_t n)
@@ -196,7 +217,7 @@ struct fx_val fx_v_without_no_value(struct fx_text *t)
 void fx_render_files(struct fx_render *x, struct fx_named_text *files, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		fx_template_parse(x, files[i].name, files[i].text, files[i].len);
+		fx_template_parse_file(x, files[i].name, files[i].text, files[i].len);
 	for (size_t i = 0; i < n; i++) {
 		if (files[i].partial)
 			continue;
@@ -205,9 +226,7 @@ void fx_render_files(struct fx_render *x, struct fx_named_text *files, size_t n)
 		fx_v_set(x, t, "Name", fx_v_str(files[i].name));
 		fx_v_set(x, t, "BasePath", fx_v_str(files[i].base_path));
 		fx_v_set(x, files[i].dot, "Template", t);
-		struct fx_text out = {.x = x};
-		fx_template_execute(x, fx_template_find(x->set, files[i].name, strlen(files[i].name)),
-		        files[i].dot, &out);
-		files[i].rendered = fx_v_without_no_value(&out);
+		files[i].rendered = fx_template_text(x,
+		        fx_template_find(x->set, files[i].name, strlen(files[i].name)), files[i].dot, true);
 	}
 }

@@ -10,6 +10,24 @@
 #include "core/error.h"
 #include "helm/value.h"
 
+/*
+ * The parsed templates of a chart, by file name and text: what renders of that chart need not parse again.
+ * Any number of threads may render with the same one at once. Keep one for each chart digest: it grows with
+ * what is rendered and drops nothing but itself.
+ */
+struct fx_templates;
+
+/* Bytes that one holds at most; a file that would exceed them is parsed by each render. */
+#define FX_TEMPLATES_MAX (64u * 1024 * 1024)
+
+/* NULL without memory. Counted: fx_templates_unref(). */
+struct fx_templates *fx_templates_new(void) fx_must_use;
+struct fx_templates *fx_templates_ref(struct fx_templates *templates);
+/* NULL is accepted. */
+void fx_templates_unref(struct fx_templates *templates);
+/* Bytes held now. */
+size_t fx_templates_bytes(struct fx_templates *templates);
+
 /* Where a render gets from outside what is not in its input. */
 struct fx_engine_options {
 	/* `lookup`: *out is a node tree in arena, NULL when the object is not there. NULL: no cluster. */
@@ -19,6 +37,8 @@ struct fx_engine_options {
 	/* Seconds and nanoseconds since 1970; 0, 0: the clock of the system. */
 	int64_t now_sec;
 	int32_t now_nsec;
+	/* Borrowed for the render; NULL: nothing is kept. */
+	struct fx_templates *templates;
 	/* Non-NULL: random bytes come from here instead of OpenSSL. */
 	void (*random)(void *context, void *out, size_t n);
 };

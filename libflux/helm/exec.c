@@ -1,4 +1,5 @@
 #include "engine.h"
+#include "funcs.h"
 #include "template.h"
 
 #include <stdarg.h>
@@ -178,15 +179,15 @@ static struct fx_val number_ideal(struct fx_render *x, const struct fx_tnode *n)
 	bool hex = n->len > 2 && n->text[0] == '0' && (n->text[1] == 'x' || n->text[1] == 'X') &&
 	           !memchr(n->text, 'p', n->len) && !memchr(n->text, 'P', n->len);
 	if (n->is_complex)
-		return (struct fx_val){.kind = FX_VAL_COMPLEX, .c = n->complex};
+		return (struct fx_val){.kind = FX_VAL_COMPLEX, .c = n->lit->complex};
 	if (n->is_float && !hex && !n->is_char) {
 		for (uint32_t i = 0; i < n->len; i++) {
 			if (strchr(".eEpP", n->text[i]))
-				return fx_v_float(n->f);
+				return fx_v_float(n->lit->f);
 		}
 	}
 	if (n->is_int)
-		return n->value;
+		return n->lit->value;
 	if (n->is_uint)
 		fx_render_throw(x, "%.*s overflows int", (int)n->len, n->text);
 	return fx_v_nil();
@@ -205,31 +206,32 @@ static struct fx_val constant_arg(struct fx_render *x, const struct fx_tnode *n,
 	switch (c) {
 	case 'S':
 		if (n->kind == FX_TN_STRING)
-			return n->value;
+			return n->lit->value;
 		fx_render_throw(x, "expected string; found %s", source_of(x, n));
 	case 'B':
 		if (n->kind == FX_TN_BOOL)
-			return n->value;
+			return n->lit->value;
 		fx_render_throw(x, "expected bool; found %s", source_of(x, n));
 	case 'I':
 	case '6':
 	case 'L':
 		if (num && n->is_int) {
-			struct fx_val v = fx_v_int(n->value.i);
+			struct fx_val v = fx_v_int(n->lit->value.i);
 			v.type = c == '6' ? FX_T_INT64 : c == 'L' ? FX_T_DURATION : FX_T_PLAIN;
 			return v;
 		}
 		fx_render_throw(x, "expected integer; found %s", source_of(x, n));
 	case 'U':
 		if (num && n->is_uint)
-			return (struct fx_val){.kind = FX_VAL_INT, .type = FX_T_UINT32, .i = (int64_t)n->u};
+			return (struct fx_val){
+			        .kind = FX_VAL_INT, .type = FX_T_UINT32, .i = (int64_t)n->lit->u};
 		fx_render_throw(x, "expected unsigned integer; found %s", source_of(x, n));
 	case 'F':
 		if (num && n->is_float)
-			return fx_v_float(n->f);
+			return fx_v_float(n->lit->f);
 		fx_render_throw(x, "expected float; found %s", source_of(x, n));
 	case 'A':
-		return num ? number_ideal(x, n) : n->value;
+		return num ? number_ideal(x, n) : n->lit->value;
 	default:
 		fx_render_throw(x, "can't handle %s for arg of type %s", source_of(x, n), fx_fn_type(c));
 	}
@@ -449,7 +451,7 @@ static struct fx_val eval_operand(struct fx_render *x, struct fx_val dot, const 
 	case FX_TN_NUMBER:
 		return number_ideal(x, n);
 	default:
-		return n->value;
+		return n->lit->value;
 	}
 }
 
@@ -595,10 +597,10 @@ static void walk_template(
         struct fx_render *x, struct fx_val dot, const struct fx_tnode *n, struct fx_text *out)
 {
 	x->frame->at = n;
-	const struct fx_template *t = fx_template_find(x->set, n->value.s, n->value.len);
+	const struct fx_template *t = fx_template_find(x->set, n->lit->value.s, n->lit->value.len);
 	if (!t) {
 		struct fx_text q = {.x = x};
-		fx_fmt_quote(&q, n->value.s, n->value.len, false);
+		fx_fmt_quote(&q, n->lit->value.s, n->lit->value.len, false);
 		fx_render_throw(x, "template %s not defined", fx_text_c(&q));
 	}
 	if (x->depth == FX_TEMPLATE_DEPTH_MAX)
@@ -651,6 +653,30 @@ static enum flow walk(struct fx_render *x, struct fx_val dot, const struct fx_tn
 			return f;
 	}
 	return FLOW_ON;
+}
+
+struct fx_val fx_template_text(
+        struct fx_render *x, const struct fx_template *t, struct fx_val data, bool drop_no_value)
+{
+	/* A level writes into the buffer of its depth, so that the arena gets each text once, at its size. */
+	size_t level = x->noutputs;
+	if (level == x->cap_outputs) {
+		size_t cap = level ? level * 2 : 8;
+		struct fx_text *more = fx_render_zalloc(x, cap * sizeof(*more));
+		if (level)
+			memcpy(more, x->outputs, level * sizeof(*more));
+		x->outputs = more;
+		x->cap_outputs = cap;
+	}
+	struct fx_text out = x->outputs[level];
+	out.x = x;
+	out.len = 0;
+	x->noutputs++;
+	fx_template_execute(x, t, data, &out);
+	x->noutputs--;
+	x->outputs[level] = out;
+	struct fx_val text = drop_no_value ? fx_v_without_no_value(&out) : fx_text_val(&out);
+	return fx_v_dup(x, text.s, text.len);
 }
 
 void fx_template_execute(

@@ -351,11 +351,9 @@ static struct fx_val fn_include(struct fx_render *x, const struct fx_val *a, siz
 		        x, "template: no template %s associated with template \"gotpl\"", fx_text_c(&q));
 	}
 	x->includes[slot].live++;
-	struct fx_text out = {.x = x};
-	fx_text_add(&out, "", 0);
-	fx_template_execute(x, t, a[1], &out);
+	struct fx_val out = fx_template_text(x, t, a[1], false);
 	x->includes[slot].live--;
-	return fx_text_val(&out);
+	return out;
 }
 
 static struct fx_val fn_tpl(struct fx_render *x, const struct fx_val *a, size_t n)
@@ -377,14 +375,11 @@ static struct fx_val fn_tpl(struct fx_render *x, const struct fx_val *a, size_t 
 		fx_text_addf(&p, "error during tpl function execution for %s: ", fx_text_c(&quoted));
 		x->frame->prefix = fx_text_c(&p);
 	}
-	struct fx_text out = {.x = x};
-	fx_text_add(&out, "", 0);
-	if (t)
-		fx_template_execute(x, t, a[1], &out);
+	struct fx_val out = fx_template_text(x, t, a[1], true);
 	if (x->frame)
 		x->frame->prefix = outer_prefix;
 	x->set = outer;
-	return fx_v_without_no_value(&out);
+	return out;
 }
 
 static struct fx_val fn_fail(struct fx_render *x, const struct fx_val *a, size_t n)

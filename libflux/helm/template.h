@@ -47,6 +47,14 @@ struct fx_tname {
 	uint32_t len;
 };
 
+/* A constant. */
+struct fx_literal {
+	struct fx_val value; /* STRING, BOOL; NUMBER: int; TEMPLATE: its name */
+	double f;
+	uint64_t u;
+	const double *complex;
+};
+
 struct fx_tnode {
 	uint8_t kind;
 	bool is_assign;                                      /* PIPE */
@@ -61,16 +69,14 @@ struct fx_tnode {
 	uint32_t nitems;
 	struct fx_tnode *pipe; /* ACTION and controls; CHAIN: its operand */
 	struct fx_tnode *body, *otherwise;
-	struct fx_val value; /* STRING, BOOL; NUMBER: int */
-	double f;
-	uint64_t u;
-	const double *complex;
-	const struct fx_fn *fn; /* IDENT */
+	union {
+		struct fx_literal *lit;
+		const struct fx_fn *fn; /* IDENT */
+	};
 };
 
-/* One named template. */
+/* One named template. Nothing changes it once its file is parsed: renders share it. */
 struct fx_template {
-	struct fx_template *next;
 	const char *name;
 	uint32_t name_len;
 	const char *file; /* name of the file that it is in */
@@ -80,10 +86,15 @@ struct fx_template {
 	bool has_body;
 };
 
-/* Named templates; a lookup goes on in parent. */
+struct fx_template_link {
+	struct fx_template_link *next;
+	const struct fx_template *tmpl;
+};
+
+/* Named templates of one render; a lookup goes on in parent. */
 struct fx_template_set {
 	struct fx_template_set *parent;
-	struct fx_template **slots;
+	struct fx_template_link **slots;
 	size_t cap, len;
 };
 
@@ -114,6 +125,10 @@ struct fx_engine_options;
 
 struct fx_render {
 	struct fx_arena *arena;
+	struct fx_arena *kept;    /* the arena proper while arena is scratch */
+	struct fx_arena *scratch; /* of the render itself */
+	struct fx_text *outputs;  /* buffers of executions, one a level */
+	size_t noutputs, cap_outputs;
 	jmp_buf escape;
 	struct fx_error *err;
 	const struct fx_engine_options *options;
@@ -147,17 +162,35 @@ extern const struct fx_fn fx_fns_core[], fx_fns_strings[], fx_fns_lists[], fx_fn
         fx_fns_regex[], fx_fns_encode[], fx_fns_json[], fx_fns_yaml[], fx_fns_toml[], fx_fns_paths[],
         fx_fns_url[], fx_fns_crypto[], fx_fns_secrets[], fx_fns_certs[];
 
-/* Parses text and adds what it defines, and itself under name, to the set of the render: blank text replaces
- * nothing there. What text itself is, is given back. Throws. */
-struct fx_template *fx_template_parse(struct fx_render *x, const char *name, const char *text, size_t len);
-struct fx_template *fx_template_find(const struct fx_template_set *set, const char *name, size_t len);
-void fx_template_set_add(struct fx_render *x, struct fx_template_set *set, struct fx_template *t);
+/* Parses text, which must stay where it is, and adds what it defines, and itself under name, to the set of
+ * the render: blank text replaces nothing there. What text itself is, is given back. Throws. */
+const struct fx_template *fx_template_parse(
+        struct fx_render *x, const char *name, const char *text, size_t len);
+/* The same for a file of a chart, which is looked for in options->templates first. Throws. */
+void fx_template_parse_file(struct fx_render *x, const char *name, const char *text, size_t len);
+const struct fx_template *fx_template_find(const struct fx_template_set *set, const char *name, size_t len);
+void fx_template_set_add(struct fx_render *x, struct fx_template_set *set, const struct fx_template *t);
+
+/* What one file defines. */
+struct fx_template_file {
+	const struct fx_template **items;
+	size_t len;
+	const struct fx_template *own; /* the file itself */
+};
+
+/* The parser: all in the render's arena but the tokens, which are in scratch. Throws. */
+void fx_template_file_parse(struct fx_render *x, struct fx_arena *scratch, const char *name, const char *text,
+        size_t len, struct fx_template_file *out);
 /* The source form of a node, as error texts show it. */
 void fx_tnode_print(struct fx_text *out, const struct fx_tnode *n);
 
 /* Executes t into out. Throws. */
 void fx_template_execute(
         struct fx_render *x, const struct fx_template *t, struct fx_val data, struct fx_text *out);
+
+/* The same as a text of its own. */
+struct fx_val fx_template_text(
+        struct fx_render *x, const struct fx_template *t, struct fx_val data, bool drop_no_value);
 
 /* A field or method of a value that is no map: sets *found. args: of the method. */
 struct fx_val fx_obj_field(struct fx_render *x, struct fx_val recv, const char *name, size_t len,

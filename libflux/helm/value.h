@@ -126,6 +126,10 @@ void *fx_render_zalloc(struct fx_render *x, size_t size);
 _Noreturn void fx_render_throw(struct fx_render *x, const char *fmt, ...) fx_printf(2, 3);
 _Noreturn void fx_render_throw_err(struct fx_render *x, struct fx_error *err);
 struct fx_arena *fx_render_arena(struct fx_render *x);
+/* Between the two, memory is scratch: it goes at the second call, but for a copy of keep (or NULL), which is
+ * given back. Not nested; an error leaves by itself. */
+void fx_render_scratch_enter(struct fx_render *x);
+const char *fx_render_scratch_leave(struct fx_render *x, const char *keep);
 
 void fx_text_add(struct fx_text *t, const char *s, size_t n);
 void fx_text_str(struct fx_text *t, const char *s);
