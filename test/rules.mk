@@ -22,7 +22,7 @@ test-cluster: all $(INTEGRATION_BIN) ## run the integration tests on a real kube
 
 test-manifests: ## what manifests/ installs, and what its kinds accept and refuse, on a real kube-apiserver
 	@test/manifests/run.sh
-	@test/crds/run.sh
+	@FLUX_CRDS=$${FLUX_CRDS-$$(test/cluster/tools.sh crds | sed 's,/bin$$,/crds,')} test/crds/run.sh
 
 sanitize: ## unit and integration tests under the address, undefined and thread sanitizers
 	@$(MAKE) BUILD=$(BUILD)/asan SAN=-fsanitize=address,undefined OPT="-O1 -g" test-unit test-integration

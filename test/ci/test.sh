@@ -41,6 +41,9 @@ stage "unit tests, address and undefined-behaviour sanitizers" "$make" "$jobs" B
 stage "unit tests, thread sanitizer" "$make" "$jobs" BUILD="$build/tsan" SAN=-fsanitize=thread OPT="-O1 -g" test-unit-threads
 stage "conformance" "$make" "$jobs" BUILD="$build" conformance
 stage "integration, embedded API server, address sanitizer" "$make" "$jobs" BUILD="$build/asan" SAN=-fsanitize=address,undefined OPT="-O1 -g" test-integration
+stage "integration, embedded API server, thread sanitizer" "$make" "$jobs" BUILD="$build/tsan" SAN=-fsanitize=thread OPT="-O1 -g" test-integration
+# The flux command for the tests with it: they are skipped, and say so, where it cannot be built.
+test/cluster/tools.sh flux >/dev/null || true
 stage "integration, real API server" "$make" "$jobs" BUILD="$build" test-cluster
 stage "manifests, real API server" "$make" "$jobs" BUILD="$build" test-manifests
 stage "features" "$make" features

@@ -4,7 +4,7 @@
 # usage: tools.sh [NAME...]
 # NAME: kustomize, helm, flux, source-controller, kustomize-controller.
 # Prints the folder that holds them as its only line on standard output; the controllers' CRDs
-# are in ../crds beside it.
+# are in ../crds beside it. The name crds fetches those alone, without building anything.
 # Exit status 3: there is no Go to build with.
 set -euo pipefail
 
@@ -78,7 +78,24 @@ build() {
 	echo "test/cluster: built $name in $((SECONDS - started)) s" >&2
 }
 
+# The definitions of the kinds that both have, out of the modules of Flux's controllers.
+fetch_crds() {
+	local name module version from rest
+	while read -r name module version rest; do
+		case $name in *-controller) ;; *) continue ;; esac
+		[ "$(cat "$root/crds/.$name.version" 2>/dev/null)" = "$version" ] && continue
+		[ -n "${GO-}" ] || go_require "$here" || return
+		from=$(module_dir "$module" "$version")
+		[ -d "$from/config/crd/bases" ] || return 1
+		mkdir -p "$root/crds"
+		cp "$from"/config/crd/bases/*.yaml "$root/crds/"
+		chmod u+w "$root"/crds/*.yaml
+		echo "$version" >"$root/crds/.$name.version"
+	done <<<"$programs"
+}
+
 for wanted in "$@"; do
+	[ "$wanted" != crds ] || { fetch_crds && continue; exit 1; }
 	line=$(awk -v n="$wanted" '$1 == n' <<<"$programs")
 	[ -n "$line" ] || { echo "tools.sh: unknown program $wanted" >&2 && exit 2; }
 	read -r name module version package variable <<<"$line"

@@ -113,16 +113,30 @@ static void remove_dir(const char *dir)
 		fprintf(stderr, "%s\n", fx_error_message(&err));
 }
 
-void fx_test_apiserver_stop(struct fx_test_apiserver *s)
+static int end(struct fx_test_apiserver *s, struct fx_error *err)
 {
+	int status = 0;
+	fx_autofree char *log = NULL;
+	if (asprintf(&log, "%s/apiserver.log", s->dir) < 0)
+		return fx_fail_nomem(err);
+	fx_test_process_signal(&s->process, SIGTERM);
+	/* One that does not end is killed by the release. */
+	int rc = s->process.pid ? fx_test_process_wait(&s->process, STOP_TIMEOUT_MS, &status, err) : 0;
+	if (rc == 0)
+		rc = fx_test_complaints("apiserver", log, err);
+	if (rc == 0 && status != 0)
+		rc = fx_fail(err, FX_E_INTERNAL, "apiserver ended with status %d", status);
+	return rc;
+}
+
+bool fx_test_apiserver_stop(struct fx_test_apiserver *s)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
 	if (!s->dir)
-		return;
-	if (s->process.pid) {
-		fx_test_process_signal(&s->process, SIGTERM);
-		/* One that does not end is killed by the release. */
-		if (fx_test_process_wait(&s->process, STOP_TIMEOUT_MS, NULL, NULL) < 0)
-			fprintf(stderr, "the embedded API server did not end\n");
-	}
+		return true;
+	bool well = end(s, &err) == 0;
+	if (!well)
+		fprintf(stderr, "%s\n", fx_error_message(&err));
 	fx_test_process_release(&s->process);
 	if (!getenv("FX_TEST_KEEP"))
 		remove_dir(s->dir);
@@ -132,6 +146,7 @@ void fx_test_apiserver_stop(struct fx_test_apiserver *s)
 	free(s->ca);
 	free(s->program);
 	*s = (struct fx_test_apiserver){.process = FX_TEST_PROCESS_INIT};
+	return well;
 }
 
 int fx_test_apiserver_kubeconfig(

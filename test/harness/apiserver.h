@@ -28,8 +28,9 @@ struct fx_test_apiserver {
  */
 int fx_test_apiserver_start(
         struct fx_test_apiserver *out, const char *const *args, struct fx_error *err) fx_must_use;
-/* Ends it and removes its folder. Accepts a zeroed one. */
-void fx_test_apiserver_stop(struct fx_test_apiserver *server);
+/* Ends it and removes its folder. Accepts a zeroed one. False, with the reason on standard error, when it did
+ * not end well or a sanitizer has complained in its log. */
+bool fx_test_apiserver_stop(struct fx_test_apiserver *server);
 
 /* Writes a kubeconfig for any user name (`system:serviceaccount:flux-system:source-controller`), whose
  * requests are counted under that name. *out_path is to be freed. */

@@ -113,7 +113,7 @@ int fx_test_env_stop(struct fx_test_env *env, struct fx_error *err)
 	fx_kube_unref(env->kube);
 	fx_http_client_free(env->http);
 	fx_loop_free(env->loop);
-	fx_test_apiserver_stop(&env->embedded);
+	bool well = fx_test_apiserver_stop(&env->embedded);
 	fx_test_cluster_stop(&env->cluster);
 	if (env->dir)
 		remove_folder(env->dir);
@@ -123,7 +123,8 @@ int fx_test_env_stop(struct fx_test_env *env, struct fx_error *err)
 	*env = (struct fx_test_env){0};
 	env->embedded.process = env->source.process = env->kustomize.process =
 	        (struct fx_test_process)FX_TEST_PROCESS_INIT;
-	return rc;
+	return rc == 0 && !well ? fx_fail(err, FX_E_INTERNAL, "the embedded API server did not end well")
+	                        : rc;
 }
 
 static int break_answers(struct fx_test_env *env, const char *name, struct fx_error *err)

@@ -14,9 +14,8 @@
 #define STOP_TIMEOUT_MS 20000
 /* Between two looks at whether it is ready. */
 #define READY_STEP_MS 5
-/* Bytes of a log that a message quotes, and that are searched for complaints. */
+/* Bytes of a log that a message quotes. */
 #define LOG_TAIL 4000
-#define LOG_MAX (64 * 1024 * 1024)
 
 int fx_test_controller_init(struct fx_test_env *env, struct fx_test_controller *c, const char *name,
         const char *const *args, struct fx_error *err)
@@ -136,25 +135,11 @@ void fx_test_controller_kill(struct fx_test_controller *c)
 	fx_test_process_release(&c->process);
 }
 
-/* The undefined-behaviour sanitizer does not end a program. */
-static int find_complaints(const struct fx_test_controller *c, struct fx_error *err)
-{
-	static const char *const marks[] = {"runtime error:", "Sanitizer:"};
-	fx_auto(file) FILE *f = fopen(c->log_path, "re");
-	fx_autofree char *line = NULL;
-	size_t size = 0, read = 0;
-	for (ssize_t n; f && read < LOG_MAX && (n = getline(&line, &size, f)) >= 0; read += (size_t)n)
-		for (size_t i = 0; i < FX_COUNT(marks); i++)
-			if (strstr(line, marks[i]))
-				return fx_fail(err, FX_E_INTERNAL, "%s: %s", c->name, line);
-	return 0;
-}
-
 int fx_test_controller_end(struct fx_test_controller *c, struct fx_error *err)
 {
 	int rc = c->process.pid > 0 ? fx_test_controller_stop(c, err) : 0;
 	if (rc == 0 && c->log_path)
-		rc = find_complaints(c, err);
+		rc = fx_test_complaints(c->name, c->log_path, err);
 	fx_test_process_release(&c->process);
 	free(c->kubeconfig);
 	free(c->log_path);

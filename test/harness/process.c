@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+/* Bytes of a log that are searched for complaints. */
+#define LOG_MAX (64 * 1024 * 1024)
 /* The child's exit status when it could not become the program, as a shell has it. */
 #define STATUS_NO_PROGRAM 127
 
@@ -219,5 +221,18 @@ int fx_test_run(
 		return fail_with_stderr(command->argv[0], status, errors, err);
 	if (out_status)
 		*out_status = status;
+	return 0;
+}
+
+int fx_test_complaints(const char *name, const char *log_path, struct fx_error *err)
+{
+	static const char *const marks[] = {"runtime error:", "Sanitizer:"};
+	fx_auto(file) FILE *f = fopen(log_path, "re");
+	fx_autofree char *line = NULL;
+	size_t size = 0, read = 0;
+	for (ssize_t n; f && read < LOG_MAX && (n = getline(&line, &size, f)) >= 0; read += (size_t)n)
+		for (size_t i = 0; i < FX_COUNT(marks); i++)
+			if (strstr(line, marks[i]))
+				return fx_fail(err, FX_E_INTERNAL, "%s: %s", name, line);
 	return 0;
 }

@@ -66,4 +66,9 @@ static inline void fx_auto_test_process(struct fx_test_process *process)
 	fx_test_process_release(process);
 }
 
+/* Looks for a sanitizer's report in a program's log: FX_E_INTERNAL with its first line. The
+ * undefined-behaviour sanitizer does not end a program, and a killed one has no status to tell. A missing log
+ * has none. */
+int fx_test_complaints(const char *name, const char *log_path, struct fx_error *err) fx_must_use;
+
 #endif

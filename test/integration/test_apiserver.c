@@ -304,6 +304,6 @@ int main(void)
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
-	fx_test_apiserver_stop(&server);
+	failed += !fx_test_apiserver_stop(&server);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -835,7 +835,7 @@ int main(void)
 	int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	free(controller_kubeconfig);
-	fx_test_apiserver_stop(&embedded);
+	failed += !fx_test_apiserver_stop(&embedded);
 	fx_test_cluster_stop(&cluster);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

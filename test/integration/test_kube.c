@@ -807,7 +807,7 @@ int main(void)
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
-	fx_test_apiserver_stop(&embedded);
+	failed += !fx_test_apiserver_stop(&embedded);
 	fx_test_cluster_stop(&cluster);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
