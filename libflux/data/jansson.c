@@ -57,10 +57,47 @@ int fx_json_parse(const char *text, size_t len, json_t **out, struct fx_error *e
 	return 0;
 }
 
+/* Length of the character at text when a YAML parser would fold or refuse it between quotes, else 0:
+ * DEL, C1 controls, U+2028, U+2029, U+FEFF, U+FFFE, U+FFFF. */
+static size_t unsafe_in_yaml(const unsigned char *text, size_t len)
+{
+	if (text[0] == 0x7f)
+		return 1;
+	if (len >= 2 && text[0] == 0xc2 && text[1] < 0xa0)
+		return 2;
+	if (len < 3)
+		return 0;
+	bool unsafe = (text[0] == 0xe2 && text[1] == 0x80 && (text[2] == 0xa8 || text[2] == 0xa9)) ||
+	              (text[0] == 0xef && text[1] == 0xbb && text[2] == 0xbf) ||
+	              (text[0] == 0xef && text[1] == 0xbf && text[2] >= 0xbe);
+	return unsafe ? 3 : 0;
+}
+
+static unsigned int code_point(const unsigned char *text, size_t len)
+{
+	if (len == 1)
+		return text[0];
+	if (len == 2)
+		return (text[0] & 0x1fu) << 6 | (text[1] & 0x3fu);
+	return (text[0] & 0xfu) << 12 | (text[1] & 0x3fu) << 6 | (text[2] & 0x3fu);
+}
+
+/* A string comes in pieces that end between characters. */
 static int append_chunk(const char *data, size_t len, void *arg)
 {
 	struct fx_buf *buf = arg;
-	fx_buf_add(buf, data, len);
+	const unsigned char *text = (const unsigned char *)data;
+	size_t from = 0, i = 0;
+	while (i < len) {
+		size_t n = text[i] < 0x7f ? 0 : unsafe_in_yaml(text + i, len - i);
+		if (n) {
+			fx_buf_add(buf, data + from, i - from);
+			fx_buf_addf(buf, "\\u%04x", code_point(text + i, n));
+			from = i + n;
+		}
+		i += n ? n : 1;
+	}
+	fx_buf_add(buf, data + from, len - from);
 	return fx_buf_failed(buf) ? -1 : 0;
 }
 

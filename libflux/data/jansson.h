@@ -47,7 +47,8 @@ void fx_json_del_at_keys(json_t *root, const char *const *keys);
 int fx_json_parse(const char *text, size_t len, json_t **out, struct fx_error *err) fx_must_use;
 
 /* Appends the value as compact JSON; keys keep their order, or are sorted when asked. A NULL value
- * marks the buffer failed. */
+ * marks the buffer failed. The text means the same to a YAML parser, which is what the API server
+ * reads an apply patch with: line breaks of Unicode and what YAML refuses are escaped. */
 void fx_json_append(struct fx_buf *buf, const json_t *value, bool sorted);
 
 /* The same as a C string owned by the caller (free(3)); NULL without memory. */

@@ -32,6 +32,29 @@ START_TEST(test_paths)
 }
 END_TEST
 
+/* A YAML parser folds blanks before a line break and refuses some characters; written as is, data
+ * would change on its way into the cluster. */
+START_TEST(test_text_is_yaml_too)
+{
+	static const struct {
+		const char *name, *value, *text;
+	} cases[] = {
+	        {"line separator", "a \u2028 b", "\"a \\u2028 b\""},
+	        {"paragraph separator", "\u2029", "\"\\u2029\""},
+	        {"next line", "a \xc2\x85", "\"a \\u0085\""},
+	        {"delete", "\x7f", "\"\\u007f\""},
+	        {"byte order mark", "\ufeffx", "\"\\ufeffx\""},
+	        {"no-break space", "\u00a0", "\"\u00a0\""},
+	        {"others", "日本 🎉 é \u2027 \ufffd", "\"日本 🎉 é \u2027 \ufffd\""},
+	};
+	for (size_t i = 0; i < FX_COUNT(cases); i++) {
+		fx_auto(json) json_t *value = json_string(cases[i].value);
+		fx_autofree char *text = fx_json_text(value, NULL);
+		ck_assert_msg(strcmp(text, cases[i].text) == 0, "%s: %s", cases[i].name, text);
+	}
+}
+END_TEST
+
 static const struct {
 	const char *name, *a, *b;
 	bool equal;
@@ -142,6 +165,7 @@ static Suite *make_suite(void)
 	Suite *suite = suite_create("data/jansson");
 	TCase *tc = tcase_create("jansson");
 	tcase_add_test(tc, test_paths);
+	tcase_add_test(tc, test_text_is_yaml_too);
 	tcase_add_loop_test(tc, test_equal_loose, 0, FX_COUNT(equal_cases));
 	tcase_add_test(tc, test_parse_error_hides_text);
 	tcase_add_loop_test(tc, test_split, 0, FX_COUNT(split_cases));
