@@ -123,7 +123,7 @@ static size_t byte_offset(struct reader *r, size_t index)
 static bool has_escaped_slash(struct reader *r)
 {
 	size_t from = byte_offset(r, r->event.start_mark.index), to = byte_offset(r, r->event.end_mark.index);
-	for (size_t i = from; r->text && i + 1 < to; i++) {
+	for (size_t i = from; i + 1 < to; i++) {
 		if (r->input[i] != '\\')
 			continue;
 		if (r->input[i + 1] == '/')
@@ -140,7 +140,7 @@ static const char *keep_text(struct reader *r, enum fx_node_style style)
 	size_t len = r->event.data.scalar.length;
 	if (len == 0)
 		return "";
-	if (r->text && (style == FX_STYLE_PLAIN || style == FX_STYLE_SINGLE || style == FX_STYLE_DOUBLE)) {
+	if (style == FX_STYLE_PLAIN || style == FX_STYLE_SINGLE || style == FX_STYLE_DOUBLE) {
 		size_t at = byte_offset(r, r->event.start_mark.index) + (style == FX_STYLE_PLAIN ? 0 : 1);
 		if (at + len <= r->len && memcmp(r->text + at, value, len) == 0) {
 			r->text[at + len] = '\0';
@@ -555,6 +555,69 @@ static int read_node(struct reader *r, int depth, struct fx_node **out)
 	return 0;
 }
 
+static size_t put_utf8(char *to, uint32_t c)
+{
+	if (c < 0x80) {
+		to[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		to[0] = (char)(0xc0 | c >> 6);
+		to[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		to[0] = (char)(0xe0 | c >> 12);
+		to[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		to[2] = (char)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	to[0] = (char)(0xf0 | c >> 18);
+	to[1] = (char)(0x80 | (c >> 12 & 0x3f));
+	to[2] = (char)(0x80 | (c >> 6 & 0x3f));
+	to[3] = (char)(0x80 | (c & 0x3f));
+	return 4;
+}
+
+/* Two bytes of UTF-16 are three of UTF-8 at most. A surrogate without its other half ends up as bytes
+ * that the parser refuses. */
+static int decode_utf16(struct reader *r, const unsigned char *text, size_t len, bool big)
+{
+	char *out = fx_arena_alloc(r->arena, len / 2 * 3 + 1);
+	size_t n = 0;
+	if (!out)
+		return fx_fail_nomem(r->err);
+	if (len % 2)
+		return fx_fail(r->err, FX_E_PARSE, "yaml: incomplete UTF-16 character");
+	for (size_t i = 0; i < len; i += 2) {
+		uint32_t c = (uint32_t)text[i + !big] << 8 | text[i + big];
+		if (c >= 0xd800 && c < 0xdc00 && i + 3 < len) {
+			uint32_t low = (uint32_t)text[i + 2 + !big] << 8 | text[i + 2 + big];
+			if (low >= 0xdc00 && low < 0xe000) {
+				c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+				i += 2;
+			}
+		}
+		n += put_utf8(out + n, c);
+	}
+	r->input = out;
+	r->len = n;
+	return 0;
+}
+
+/* A byte order mark says what the text is written in, and is no part of it. Editors of Windows write
+ * UTF-8 with one, its shell redirects into UTF-16. */
+static int decode_input(struct reader *r, const char *text, size_t len)
+{
+	bool big = len >= 2 && memcmp(text, "\xfe\xff", 2) == 0;
+	if (big || (len >= 2 && memcmp(text, "\xff\xfe", 2) == 0))
+		return decode_utf16(r, (const unsigned char *)text + 2, len - 2, big);
+	size_t mark = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	r->input = text + mark;
+	r->len = len - mark;
+	return 0;
+}
+
 static int reader_init(struct reader *r, const char *text, size_t len)
 {
 	if (!yaml_parser_initialize(&r->parser))
@@ -563,16 +626,11 @@ static int reader_init(struct reader *r, const char *text, size_t len)
 		return fx_fail(r->err, FX_E_LIMIT, "yaml: input of %zu bytes is larger than %u", len,
 		        FX_YAML_MAX_BYTES);
 	}
-	bool mark = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
-	/* With the mark the first key would stand in the second column. */
-	yaml_parser_set_input_string(
-	        &r->parser, (const unsigned char *)text + (mark ? 3 : 0), len - (mark ? 3 : 0));
+	if (decode_input(r, text, len) < 0)
+		return -1;
+	yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->input, r->len);
 	yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
-	r->input = text + (mark ? 3 : 0);
-	if (mark)
-		return 0;
-	r->text = fx_arena_strndup(r->arena, text, len);
-	r->len = len;
+	r->text = fx_arena_strndup(r->arena, r->input, r->len);
 	return r->text ? 0 : fx_fail_nomem(r->err);
 }
 
@@ -606,7 +664,8 @@ int fx_yaml_read(struct fx_arena *arena, const char *text, size_t len, const str
 	/* The document must also end properly; what follows it is not looked at. */
 	if (node && next_event(&r) < 0)
 		return err ? -(int)err->code : -1;
-	if (node && r.places.len && !fx_yaml_attach_comments(arena, text, len, r.places.items, r.places.len))
+	if (node && r.places.len &&
+	        !fx_yaml_attach_comments(arena, r.input, r.len, r.places.items, r.places.len))
 		return fx_fail_nomem(err);
 	*out = node;
 	return 0;

@@ -61,6 +61,55 @@ static const struct {
         {"tag that does not fit", "a: !!int foo\n"},
 };
 
+/* What editors and shells of Windows write. */
+START_TEST(byte_order_marks)
+{
+	static const struct {
+		const char *name, *text;
+		size_t len;
+	} cases[] = {
+	        {"UTF-8", "\xef\xbb\xbfk: \xc3\xbc\nl: 1\n", 14},
+	        {"UTF-16, little",
+	                "\xff\xfek\0:\0 \0\xfc\0\n\0l\0:\0 \0"
+	                "1\0\n\0",
+	                22},
+	        {"UTF-16, big",
+	                "\xfe\xff\0k\0:\0 \0\xfc\0\n\0l\0:\0 \0"
+	                "1\0\n",
+	                22},
+	};
+	for (size_t i = 0; i < FX_COUNT(cases); i++) {
+		fx_auto(arena) struct fx_arena *arena = fx_arena_new(0);
+		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+		struct fx_node *n = NULL;
+		int rc = fx_yaml_read(arena, cases[i].text, cases[i].len, NULL, &n, &err);
+		ck_assert_msg(rc == 0, "%s: %s", cases[i].name, fx_error_message(&err));
+		ck_assert_str_eq(fx_node_get_text(n, "k"), "\xc3\xbc");
+		ck_assert_str_eq(fx_node_get_text(n, "l"), "1");
+	}
+}
+END_TEST
+
+START_TEST(broken_utf16)
+{
+	static const struct {
+		const char *name, *text;
+		size_t len;
+	} cases[] = {
+	        {"half a character", "\xff\xfek\0:", 5},
+	        {"half a surrogate pair", "\xff\xfe\x3c\xd8", 4},
+	        {"surrogates turned", "\xff\xfe\0\xdc\x3c\xd8", 6},
+	};
+	for (size_t i = 0; i < FX_COUNT(cases); i++) {
+		fx_auto(arena) struct fx_arena *arena = fx_arena_new(0);
+		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+		struct fx_node *n = NULL;
+		int rc = fx_yaml_read(arena, cases[i].text, cases[i].len, NULL, &n, &err);
+		ck_assert_msg(rc < 0, "%s is taken", cases[i].name);
+	}
+}
+END_TEST
+
 START_TEST(refuses_to_print)
 {
 	fx_auto(arena) struct fx_arena *arena = fx_arena_new(0);
@@ -201,6 +250,8 @@ static Suite *make_suite(void)
 	Suite *suite = suite_create("yaml");
 	TCase *tc = tcase_create("yaml");
 	tcase_add_loop_test(tc, prints_as_go, 0, (int)FX_COUNT(printed));
+	tcase_add_test(tc, byte_order_marks);
+	tcase_add_test(tc, broken_utf16);
 	tcase_add_loop_test(tc, refuses_to_print, 0, (int)FX_COUNT(refused));
 	tcase_add_test(tc, alias_bomb_ends_in_a_limit);
 	tcase_add_test(tc, self_reference_is_refused);
