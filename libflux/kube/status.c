@@ -54,8 +54,9 @@ int fx_kube_status_fail(
 {
 	const char *reason = fx_json_str_at(body, "reason");
 	const char *message = fx_json_str_at(body, "message");
+	bool is_status = fx_json_str_at(body, "kind") && strcmp(fx_json_str_at(body, "kind"), "Status") == 0;
 	if (!reason || !*reason)
-		reason = default_reason(code);
+		reason = is_status ? "" : default_reason(code);
 	enum fx_error_code error = code_of(code, reason);
 
 	/* A server's fault passes; it is no invariant of ours that broke. */

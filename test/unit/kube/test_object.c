@@ -146,6 +146,9 @@ static const struct {
         {"unknown 4xx", NULL, 418, FX_E_INVALID, "the server answered 418", ""},
         {"server fault", "{\"message\":\"etcdserver: leader changed\"}", 500, FX_E_INTERNAL,
                 "etcdserver: leader changed", "InternalError"},
+        {"Status without a reason",
+                "{\"kind\":\"Status\",\"message\":\"failed to create typed patch object\"}", 500,
+                FX_E_INTERNAL, "failed to create typed patch object", ""},
 };
 
 START_TEST(test_status)
