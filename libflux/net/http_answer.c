@@ -244,14 +244,43 @@ static enum fx_error_code code_of_failure(CURLcode result, const char *text)
 	return code_of(result);
 }
 
+/* Closing a dead connection to another host may be the first thing that fails, and curl keeps the first text.
+ */
+static bool is_of_another_connection(CURLcode result, const char *text)
+{
+	/* curl asks for addresses of a connection that is reset already; the result says more. */
+	if (strncmp(text, "getpeername()", 13) == 0 || strncmp(text, "getsockname()", 13) == 0)
+		return true;
+	return (strncmp(text, "Send failure", 12) == 0 && result != CURLE_SEND_ERROR) ||
+	       (strncmp(text, "Recv failure", 12) == 0 && result != CURLE_RECV_ERROR);
+}
+
+/* Drops " after 3 ms", " after 10001 milliseconds": a message that differs each time is an event of its own
+ * each time. */
+static void drop_elapsed(char *text)
+{
+	static const char *const units[] = {" milliseconds", " ms"};
+	char *at = strstr(text, " after ");
+	if (!at)
+		return;
+	const char *digits = at + strlen(" after ");
+	const char *end = digits + strspn(digits, "0123456789");
+	for (size_t i = 0; end > digits && i < FX_COUNT(units); i++) {
+		size_t len = strlen(units[i]);
+		if (strncmp(end, units[i], len) == 0) {
+			memmove(at, end + len, strlen(end + len) + 1);
+			return;
+		}
+	}
+}
+
 /* curl's own text, which names hosts and numbers but never credentials, fit for one line. */
 static void describe(struct fx_http_call *call, CURLcode result, char out[CURL_ERROR_SIZE + 64])
 {
 	long os_errno = 0;
 	fx_curl()->easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_errno);
-	const char *text = call->errbuf[0] ? call->errbuf : fx_curl()->easy_strerror(result);
-	/* curl asks for addresses of a connection that is reset already; the result says more. */
-	if (strncmp(text, "getpeername()", 13) == 0 || strncmp(text, "getsockname()", 13) == 0)
+	const char *text = call->errbuf;
+	if (!*text || is_of_another_connection(result, text))
 		text = fx_curl()->easy_strerror(result);
 	char reason[64] = "";
 	if (result == CURLE_COULDNT_CONNECT && os_errno)
@@ -259,6 +288,7 @@ static void describe(struct fx_http_call *call, CURLcode result, char out[CURL_E
 		        strerror_r((int)os_errno, reason, sizeof(reason)));
 	else
 		snprintf(out, CURL_ERROR_SIZE + 64, "%s", text);
+	drop_elapsed(out);
 	size_t len = strlen(out);
 	while (len > 0 && isspace((unsigned char)out[len - 1]))
 		out[--len] = '\0';
