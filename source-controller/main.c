@@ -94,6 +94,16 @@ static void stop(void *arg, struct fx_manager *manager)
 	p->server = NULL;
 }
 
+/* A default identity is one of an object, and those are behind a gate. */
+static int check_identity(const struct fx_options *options, struct fx_error *err)
+{
+	if (!*options->default_service_account || fx_gate_enabled(gates, "ObjectLevelWorkloadIdentity"))
+		return 0;
+	return fx_fail(err, FX_E_INVALID,
+	        "--default-service-account needs the feature gate ObjectLevelWorkloadIdentity "
+	        "(--feature-gates=ObjectLevelWorkloadIdentity=true)");
+}
+
 static int run(struct program *p, const struct fx_options *options, struct fx_error *err)
 {
 	struct fx_manager manager;
@@ -151,7 +161,8 @@ int main(int argc, char **argv)
 	int code = fx_options_start(&options, "source-controller", argc, argv, flags, gates);
 	if (code < 0) {
 		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
-		code = open_store(&program, &err) < 0 || run(&program, &options, &err) < 0;
+		code = check_identity(&options, &err) < 0 || open_store(&program, &err) < 0 ||
+		       run(&program, &options, &err) < 0;
 		if (code)
 			fx_log_error("setup", "unable to run source-controller", fx_error_message(&err));
 	}

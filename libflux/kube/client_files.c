@@ -64,16 +64,14 @@ char *fx_kube_file_text(struct fx_kube_shared *shared, struct fx_kube_file *file
 
 bool fx_kube_file_renew(struct fx_kube_shared *shared, struct fx_kube_file *file, const char *refused)
 {
-	if (!file->path || !refused)
-		return false;
-	char *fresh = read_text(file);
-	bool renewed = fresh && strcmp(fresh, refused) != 0;
-	if (!renewed) {
-		wipe(fresh);
-		return false;
-	}
+	char *fresh = file->path ? read_text(file) : NULL;
 	pthread_mutex_lock(&shared->lock);
-	replace(file, fresh);
+	const char *old = refused ? refused : file->text;
+	bool renewed = fresh && old && strcmp(fresh, old) != 0;
+	if (renewed)
+		replace(file, fresh);
 	pthread_mutex_unlock(&shared->lock);
-	return true;
+	if (!renewed)
+		wipe(fresh);
+	return renewed;
 }

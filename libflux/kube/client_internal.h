@@ -63,7 +63,8 @@ void fx_kube_prepared_release(struct fx_kube_prepared *prepared);
  * good one when it cannot be read. NULL when there was none yet. [any] */
 char *fx_kube_file_text(struct fx_kube_shared *shared, struct fx_kube_file *file);
 void fx_kube_file_release(struct fx_kube_file *file);
-/* Reads it at once, for a content that the server (or we) refused. True when it has another one now. */
+/* Reads it at once, for a content that the server (or we) refused (NULL: that which was read last). True when
+ * it has another one now. */
 bool fx_kube_file_renew(struct fx_kube_shared *shared, struct fx_kube_file *file, const char *refused);
 
 /* Reports a finished request to the metrics: status 0 is an error. */

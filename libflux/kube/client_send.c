@@ -235,6 +235,9 @@ static void counted_done(void *arg, const struct fx_error *err)
 	struct counted *c = arg;
 	if (!c->status)
 		fx_kube_count(c->kube, 0, c->method);
+	/* The caller tries again, and then with what the file has now. */
+	if (err->code == FX_E_TLS)
+		fx_kube_file_renew(c->kube->shared, &c->kube->shared->ca_file, NULL);
 	c->handler.on_done(c->handler.arg, err);
 	fx_kube_unref(c->kube);
 	free(c);

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "runtime/selector.h"
 
 #include <string.h>
 
@@ -92,6 +93,12 @@ int fx_options_validate(const struct fx_options *o, struct fx_gate *gates, struc
 	int rc = fx_gates_parse(gates, o->feature_gates, err);
 	if (rc < 0)
 		return rc;
+	rc = fx_label_selector_check(o->watch_label_selector, err);
+	if (rc == 0)
+		rc = fx_label_selector_check(o->watch_configs_label_selector, err);
+	if (rc < 0)
+		return fx_error_wrap(err, "invalid label selector (--watch-label-selector, "
+		                          "--watch-configs-label-selector)");
 	if (o->interval_jitter_percentage < 0 || o->interval_jitter_percentage >= 100)
 		return fx_fail(err, FX_E_INVALID,
 		        "invalid jitter percentage (--interval-jitter-percentage) %lld: the value must be a "

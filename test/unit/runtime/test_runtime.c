@@ -6,6 +6,7 @@
 #include "runtime/gates.h"
 #include "runtime/metrics.h"
 #include "runtime/requeue.h"
+#include "runtime/selector.h"
 
 #include <string.h>
 
@@ -175,6 +176,26 @@ START_TEST(bad_flag_is_named)
 }
 END_TEST
 
+START_TEST(label_selectors)
+{
+	static const struct {
+		const char *text;
+		bool ok;
+	} cases[] = {{"", true}, {" ", true}, {"a", true}, {"!a", true}, {"a=b", true}, {"a==b", true},
+	        {"a = b , c!=d", true}, {"a=", true}, {"sharding.fluxcd.io/key=shard1", true},
+	        {"!sharding.fluxcd.io/key", true}, {"a in (b,c),d", true}, {"a notin (b)", true},
+	        {"a>1", true}, {"a in (", false}, {"a in b", false}, {"a b", false}, {"=b", false},
+	        {"a=b,", false}, {"a,,b", false}, {"a==b==c", false}, {"-a", false}, {"a/b/c", false},
+	        {"/a", false}, {"a=b c", false}, {"a in (b)c", false}, {"!", false}};
+	for (size_t i = 0; i < FX_COUNT(cases); i++) {
+		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+		int rc = fx_label_selector_check(cases[i].text, &err);
+		ck_assert_msg(
+		        (rc == 0) == cases[i].ok, "'%s': %d %s", cases[i].text, rc, fx_error_message(&err));
+	}
+}
+END_TEST
+
 START_TEST(gates_are_set_and_unknown_ones_refused)
 {
 	struct fx_gate gates[] = {{"A", false, false}, {"B", true, false}, {0}};
@@ -242,6 +263,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(t, merge_patch_round_trip, 0, FX_COUNT(diffs));
 	tcase_add_test(t, flags_of_every_type);
 	tcase_add_loop_test(t, bad_flag_is_named, 0, FX_COUNT(bad_flags));
+	tcase_add_test(t, label_selectors);
 	tcase_add_test(t, gates_are_set_and_unknown_ones_refused);
 	tcase_add_test(t, metrics_text);
 	tcase_add_test(t, jitter_stays_in_its_range);
