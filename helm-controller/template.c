@@ -193,7 +193,7 @@ static int run(struct fx_arena *arena, int argc, char **argv, struct request *r,
 
 int fx_template_command(int argc, char **argv)
 {
-	fx_auto(arena) struct fx_arena *arena = fx_arena_new(0);
+	fx_auto(arena) struct fx_arena *arena = fx_arena_new(FX_RENDER_ARENA_MAX);
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
 	struct request *r = arena ? fx_arena_zalloc(arena, sizeof(*r)) : NULL;
 	if (!r) {

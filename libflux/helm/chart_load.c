@@ -250,10 +250,21 @@ static void merge_values(struct fx_render *x, struct fx_val dst, struct fx_val s
 	}
 }
 
+/* Helm reads values by lines through a buffer of this size, and loses a last line that fills it up to its end. */
+#define HELM_LINE_BUFFER 4096
+
+static size_t length_that_helm_reads(const char *text, size_t len)
+{
+	const char *nl = len ? memrchr(text, '\n', len) : NULL;
+	size_t last = len - (nl ? (size_t)(nl + 1 - text) : 0);
+	return last && last % HELM_LINE_BUFFER == 0 ? len - last : len;
+}
+
 struct fx_val fx_chart_parse_values(struct fx_render *x, const char *what, const char *text, size_t len)
 {
 	struct fx_val out = fx_v_map(x);
 	size_t from = 0;
+	len = length_that_helm_reads(text, len);
 	for (size_t i = 0; i <= len;) {
 		const char *nl = i < len ? memchr(text + i, '\n', len - i) : NULL;
 		size_t end = nl ? (size_t)(nl - text) : len, k = i + 3;

@@ -4,8 +4,14 @@
 #include "funcs.h"
 
 #include <openssl/rand.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
+
+/* What the main thread is taken to have at most. */
+#define MAIN_STACK_MAX (8u * 1024 * 1024)
 
 void *fx_render_alloc(struct fx_render *x, size_t size)
 {
@@ -26,6 +32,38 @@ void *fx_render_zalloc(struct fx_render *x, size_t size)
 struct fx_arena *fx_render_arena(struct fx_render *x)
 {
 	return x->arena;
+}
+
+/* The lowest address that a render may use. Workers have small stacks, the main thread what its limit says.
+ */
+static const char *stack_low(void)
+{
+	const char *here = __builtin_frame_address(0);
+	struct rlimit limit;
+	pthread_attr_t attr;
+	void *low = NULL;
+	size_t size = 0;
+	if (gettid() == getpid()) {
+		if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < MAIN_STACK_MAX)
+			return here - limit.rlim_cur + 2 * FX_RENDER_STACK_RESERVE;
+		return here - MAIN_STACK_MAX + 2 * FX_RENDER_STACK_RESERVE;
+	}
+	if (pthread_getattr_np(pthread_self(), &attr) != 0)
+		return here - FX_RENDER_STACK_RESERVE;
+	(void)pthread_attr_getstack(&attr, &low, &size);
+	(void)pthread_attr_destroy(&attr);
+	return (const char *)low + FX_RENDER_STACK_RESERVE;
+}
+
+void fx_render_check(struct fx_render *x)
+{
+	if ((const char *)__builtin_frame_address(0) < x->stack_low)
+		fx_render_throw(x, "exceeded maximum template depth (%u)", FX_TEMPLATE_DEPTH_MAX);
+	if (++x->steps % FX_RENDER_CANCEL_STEPS || !x->options->cancel)
+		return;
+	struct fx_error err = FX_ERROR_INIT;
+	if (fx_cancel_check(x->options->cancel, &err) != 0)
+		fx_render_throw_err(x, &err);
 }
 
 void fx_render_scratch_enter(struct fx_render *x)
@@ -166,7 +204,7 @@ int fx_render_run(struct fx_arena *arena, const struct fx_engine_options *option
 	struct fx_template_set set = {0};
 	struct fx_render x = {
 	        .arena = arena, .options = options ? options : &none, .err = err ? err : &own, .set = &set};
-	x.stack_base = (const char *)&x;
+	x.stack_low = stack_low();
 	/* Set before any jump back: it may have come into being after setjmp(). */
 	struct fx_render *volatile kept = &x;
 	volatile int rc = 0;
@@ -200,8 +238,11 @@ struct fx_val fx_v_without_no_value(struct fx_text *t)
 {
 	static const char mark[] = "<no value>";
 	const size_t n = sizeof(mark) - 1;
-	size_t to = 0;
-	for (size_t i = 0; i < t->len;) {
+	const char *first = t->len ? memmem(t->data, t->len, mark, n) : NULL;
+	if (!first)
+		return fx_text_val(t);
+	size_t to = (size_t)(first - t->data);
+	for (size_t i = to; i < t->len;) {
 		if (t->data[i] == '<' && i + n <= t->len && memcmp(t->data + i, mark, n) == 0) {
 			i += n;
 			continue;

@@ -7,6 +7,7 @@
 #define FX_HELM_ENGINE_H
 
 #include "core/arena.h"
+#include "core/cancel.h"
 #include "core/error.h"
 #include "helm/value.h"
 
@@ -19,6 +20,10 @@ struct fx_templates;
 
 /* Bytes that one holds at most; a file that would exceed them is parsed by each render. */
 #define FX_TEMPLATES_MAX (64u * 1024 * 1024)
+
+/* Limit for the arena of a render (fx_arena_new()): `repeat`, `until` and huge values end with an error
+ * there. */
+#define FX_RENDER_ARENA_MAX ((size_t)512 * 1024 * 1024)
 
 /* NULL without memory. Counted: fx_templates_unref(). */
 struct fx_templates *fx_templates_new(void) fx_must_use;
@@ -37,6 +42,8 @@ struct fx_engine_options {
 	/* Seconds and nanoseconds since 1970; 0, 0: the clock of the system. */
 	int64_t now_sec;
 	int32_t now_nsec;
+	/* Ends the render with an error when it is fired or its deadline passes; NULL: never. */
+	const struct fx_cancel *cancel;
 	/* Borrowed for the render; NULL: nothing is kept. */
 	struct fx_templates *templates;
 	/* Non-NULL: random bytes come from here instead of OpenSSL. */

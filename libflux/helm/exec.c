@@ -35,15 +35,6 @@ static bool is_invalid(struct fx_val v)
 	return v.kind == FX_VAL_NIL && v.iface != 1;
 }
 
-static void check_stack(struct fx_render *x)
-{
-	char here;
-	const char *p = &here;
-	size_t used = p < x->stack_base ? (size_t)(x->stack_base - p) : (size_t)(p - x->stack_base);
-	if (used > FX_RENDER_STACK_MAX)
-		fx_render_throw(x, "exceeded maximum template depth (%u)", FX_TEMPLATE_DEPTH_MAX);
-}
-
 static const char *value_type(struct fx_val v)
 {
 	if (v.iface || v.kind == FX_VAL_NIL)
@@ -459,7 +450,7 @@ static struct fx_val eval_pipe(struct fx_render *x, struct fx_val dot, const str
 {
 	struct fx_val v = missing();
 	x->frame->at = pipe;
-	check_stack(x);
+	fx_render_check(x);
 	for (uint32_t i = 0; i < pipe->nitems; i++) {
 		const struct fx_tnode *cmd = pipe->items[i];
 		v = eval_operand(x, dot, cmd->items[0], cmd, cmd->items + 1, cmd->nitems - 1, v);
@@ -493,6 +484,7 @@ static enum flow loop_body(struct fx_render *x, const struct fx_tnode *n, struct
 {
 	size_t mark = x->nvars;
 	const struct fx_tnode *pipe = n->pipe;
+	fx_render_check(x);
 	for (uint32_t i = 0; i < pipe->nnames; i++) {
 		bool second = pipe->nnames == 1 || i == 1;
 		if (pipe->is_assign)
@@ -619,7 +611,7 @@ static void walk_template(
 
 static enum flow walk(struct fx_render *x, struct fx_val dot, const struct fx_tnode *n, struct fx_text *out)
 {
-	check_stack(x);
+	fx_render_check(x);
 	for (; n; n = n->next) {
 		enum flow f = FLOW_ON;
 		switch (n->kind) {
@@ -684,9 +676,7 @@ void fx_template_execute(
 {
 	struct fx_frame frame = {.parent = x->frame, .tmpl = t};
 	size_t mark = x->nvars;
-	check_stack(x);
-	if (!x->frame && x->stack_base == NULL)
-		x->stack_base = (const char *)&frame;
+	fx_render_check(x);
 	x->frame = &frame;
 	push_scope(x, data);
 	walk(x, data, t->body, out);

@@ -565,7 +565,8 @@ static void fmt_nil(struct fx_text *out, const struct spec *f, unsigned depth)
 
 static void fmt_value(struct fx_text *out, struct spec *f, struct fx_val v, unsigned depth)
 {
-	if (depth > 1000)
+	fx_render_check(out->x);
+	if (depth > FX_VALUE_DEPTH_MAX)
 		fx_render_throw(out->x, "values are nested too deeply");
 	if (v.kind == FX_VAL_NIL) {
 		fmt_nil(out, f, depth);

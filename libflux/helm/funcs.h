@@ -6,7 +6,7 @@
 #include "template.h"
 
 /* One call makes at most this much text or this many items (`repeat`, `until`, `indent`). */
-#define FX_FN_TEXT_MAX (256u * 1024 * 1024)
+#define FX_FN_TEXT_MAX FX_TEXT_MAX
 #define FX_FN_ITEMS_MAX (4u * 1024 * 1024)
 
 /* The text without any `<no value>`, also one that the author wrote. */

@@ -122,7 +122,8 @@ static const char *json_struct(struct fx_text *out, struct fx_val v, bool html, 
 static const char *json_value(struct fx_text *out, struct fx_val v, bool html, int indent, int depth)
 {
 	char num[FX_NUMBER_TEXT];
-	if (depth > 1000)
+	fx_render_check(out->x);
+	if (depth > FX_VALUE_DEPTH_MAX)
 		fx_render_throw(out->x, "values are nested too deeply");
 	switch (v.kind) {
 	case FX_VAL_NIL:

@@ -337,7 +337,8 @@ static struct fx_val fn_dig(struct fx_render *x, const struct fx_val *a, size_t 
 static void merge_into(
         struct fx_render *x, struct fx_val dst, struct fx_val src, bool overwrite, unsigned depth)
 {
-	if (depth > 1000)
+	fx_render_check(x);
+	if (depth > FX_VALUE_DEPTH_MAX)
 		fx_render_throw(x, "values are nested too deeply");
 	for (size_t i = 0; i < fx_v_len(src); i++) {
 		const struct fx_entry *e = &src.map->entries[i];

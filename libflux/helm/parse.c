@@ -388,6 +388,7 @@ static struct fx_tnode *term(struct fx_parser *p)
 	case FX_TK_CHAR_CONST:
 		return number(p, t);
 	case FX_TK_LPAREN:
+		fx_render_check(p->x);
 		if (++p->nest > FX_TEMPLATE_NEST_MAX)
 			fx_parse_error(p, t->pos, "max expression depth exceeded");
 		n = pipeline(p, "parenthesized pipeline", FX_TK_RPAREN);
@@ -578,6 +579,7 @@ static struct fx_tnode *control(struct fx_parser *p, enum fx_tnode_kind kind, co
 		struct fx_token *t = peek(p);
 		if (kind != FX_TN_RANGE && token_is(t, context)) {
 			next(p);
+			fx_render_check(p->x);
 			if (++p->nest > FX_TEMPLATE_NEST_MAX)
 				fx_parse_error(p, t->pos, "blocks are nested too deeply");
 			n->otherwise = control(p, kind, context);

@@ -9,14 +9,14 @@
 
 /* Nesting of parentheses and blocks in one file: the parser recurses. */
 #define FX_TEMPLATE_NEST_MAX 1000
-/* Go's own limit of `template` calls is 100000 deep; each level here takes C stack. */
+/* Go's own limit of `template` calls; each level here takes C stack, which ends first. */
 #define FX_TEMPLATE_DEPTH_MAX 100000
 /* Helm's limit of live includes of one name. */
 #define FX_INCLUDE_DEPTH_MAX 1000
-/* Bytes of C stack that a render may take before it ends with an error. */
-#define FX_RENDER_STACK_MAX (6u * 1024 * 1024)
-/* Memory of one render. */
-#define FX_RENDER_ARENA_MAX ((size_t)2 * 1024 * 1024 * 1024)
+/* Bytes of C stack that a render leaves alone: an error ends it before. */
+#define FX_RENDER_STACK_RESERVE (160u * 1024)
+/* Evaluations between two looks at the cancel token. */
+#define FX_RENDER_CANCEL_STEPS 1024
 
 enum fx_tnode_kind {
 	FX_TN_TEXT,
@@ -140,7 +140,8 @@ struct fx_render {
 	struct fx_include_count *includes;
 	size_t nincludes, cap_includes;
 	unsigned depth;
-	const char *stack_base;
+	const char *stack_low; /* the C stack may not grow below this */
+	unsigned steps;
 	bool user_error; /* the error is from `fail` or `required` */
 };
 

@@ -4,6 +4,8 @@
 
 void fx_text_add(struct fx_text *t, const char *s, size_t n)
 {
+	if (n > FX_TEXT_MAX - t->len)
+		fx_render_throw(t->x, "a text is longer than %u bytes", FX_TEXT_MAX);
 	if (t->len + n + 1 > t->cap) {
 		size_t cap = t->cap ? t->cap : 64;
 		while (cap < t->len + n + 1)
@@ -221,6 +223,7 @@ struct fx_val fx_v_map_copy(struct fx_render *x, struct fx_val map)
 
 struct fx_val fx_v_deep_copy(struct fx_render *x, struct fx_val v)
 {
+	fx_render_check(x);
 	if (v.kind == FX_VAL_MAP) {
 		if (!v.map)
 			return v;
@@ -271,8 +274,12 @@ static bool time_equal(const struct fx_time *a, const struct fx_time *b)
 	       strcmp(a->zone, b->zone) == 0;
 }
 
-bool fx_v_deep_equal(struct fx_val a, struct fx_val b)
+static bool deep_equal(struct fx_val a, struct fx_val b, int depth)
 {
+	/* Only values that hold themselves are this deep: they are taken to be equal there, as Go takes them.
+	 */
+	if (depth > FX_VALUE_DEPTH_MAX)
+		return true;
 	if (a.kind != b.kind || a.type != b.type)
 		return false;
 	switch (a.kind) {
@@ -293,7 +300,7 @@ bool fx_v_deep_equal(struct fx_val a, struct fx_val b)
 		if (!a.list != !b.list || fx_v_len(a) != fx_v_len(b))
 			return false;
 		for (size_t i = 0; i < fx_v_len(a); i++) {
-			if (!fx_v_deep_equal(a.list->items[i], b.list->items[i]))
+			if (!deep_equal(a.list->items[i], b.list->items[i], depth + 1))
 				return false;
 		}
 		return true;
@@ -303,7 +310,7 @@ bool fx_v_deep_equal(struct fx_val a, struct fx_val b)
 		for (size_t i = 0; i < fx_v_len(a); i++) {
 			const struct fx_entry *p = &a.map->entries[i], *q = &b.map->entries[i];
 			if (p->len != q->len || memcmp(p->key, q->key, p->len) != 0 ||
-			        !fx_v_deep_equal(p->val, q->val))
+			        !deep_equal(p->val, q->val, depth + 1))
 				return false;
 		}
 		return true;
@@ -312,6 +319,11 @@ bool fx_v_deep_equal(struct fx_val a, struct fx_val b)
 			return time_equal(a.obj, b.obj);
 		return a.obj == b.obj;
 	}
+}
+
+bool fx_v_deep_equal(struct fx_val a, struct fx_val b)
+{
+	return deep_equal(a, b, 0);
 }
 
 const char *fx_v_type(struct fx_val v)

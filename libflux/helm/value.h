@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Bytes of one text. */
+#define FX_TEXT_MAX (64u * 1024 * 1024)
 /* Nesting of values where they are walked: a map can be put into itself. */
 #define FX_VALUE_DEPTH_MAX 1000
 
@@ -126,6 +128,8 @@ void *fx_render_zalloc(struct fx_render *x, size_t size);
 _Noreturn void fx_render_throw(struct fx_render *x, const char *fmt, ...) fx_printf(2, 3);
 _Noreturn void fx_render_throw_err(struct fx_render *x, struct fx_error *err);
 struct fx_arena *fx_render_arena(struct fx_render *x);
+/* Called wherever a render goes deeper or on: throws when the C stack ends or the render is cancelled. */
+void fx_render_check(struct fx_render *x);
 /* Between the two, memory is scratch: it goes at the second call, but for a copy of keep (or NULL), which is
  * given back. Not nested; an error leaves by itself. */
 void fx_render_scratch_enter(struct fx_render *x);

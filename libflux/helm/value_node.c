@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdlib.h>
 
 static struct fx_val scalar_from_node(struct fx_render *x, const struct fx_node *n)
 {
@@ -23,6 +24,13 @@ static struct fx_val scalar_from_node(struct fx_render *x, const struct fx_node 
 	}
 }
 
+static int entry_compare(const void *a, const void *b)
+{
+	const struct fx_entry *p = a, *q = b;
+	int c = memcmp(p->key, q->key, p->len < q->len ? p->len : q->len);
+	return c ? c : p->len < q->len ? -1 : p->len > q->len;
+}
+
 struct fx_val fx_v_from_node(struct fx_render *x, const struct fx_node *n)
 {
 	if (!n)
@@ -36,9 +44,20 @@ struct fx_val fx_v_from_node(struct fx_render *x, const struct fx_node *n)
 		return list;
 	}
 	struct fx_val map = fx_v_map(x);
-	for (size_t i = 0; i < n->len; i++)
-		fx_v_setn(x, map, n->pairs[i].key->text, n->pairs[i].key->len,
-		        fx_v_from_node(x, n->pairs[i].value));
+	if (n->len == 0)
+		return map;
+	struct fx_vmap *m = map.map;
+	m->entries = fx_render_alloc(x, n->len * sizeof(*m->entries));
+	m->cap = n->len;
+	bool sorted = true;
+	for (size_t i = 0; i < n->len; i++) {
+		const struct fx_node *key = n->pairs[i].key;
+		m->entries[m->len++] =
+		        (struct fx_entry){key->text, key->len, fx_v_from_node(x, n->pairs[i].value)};
+		sorted = sorted && (i == 0 || entry_compare(&m->entries[i - 1], &m->entries[i]) < 0);
+	}
+	if (!sorted)
+		qsort(m->entries, m->len, sizeof(*m->entries), entry_compare);
 	return map;
 }
 

@@ -30,7 +30,7 @@ static double now_ms(void)
 
 static int render_once(struct job *job, double *load_ms, double *render_ms)
 {
-	fx_auto(arena) struct fx_arena *arena = fx_arena_new(0);
+	fx_auto(arena) struct fx_arena *arena = fx_arena_new(FX_RENDER_ARENA_MAX);
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
 	struct fx_engine_options engine = {.templates = job->templates};
 	struct fx_chart_options options = {.release = "rel", .ns = "ns", .revision = 1, .engine = &engine};

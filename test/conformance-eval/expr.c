@@ -8,7 +8,7 @@
 /* The template is a partial of a chart; a template of the chart includes it. */
 int fx_eval_expr(const json_t *input, json_t **out, struct fx_error *err)
 {
-	fx_auto(arena) struct fx_arena *arena = fx_arena_new(0);
+	fx_auto(arena) struct fx_arena *arena = fx_arena_new(FX_RENDER_ARENA_MAX);
 	if (!arena)
 		return fx_fail_nomem(err);
 	const json_t *text = json_object_get(input, "template");

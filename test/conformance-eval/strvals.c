@@ -1,4 +1,5 @@
 #include "eval.h"
+#include "helm/engine.h"
 #include "helm/strvals.h"
 
 #include <string.h>
@@ -10,7 +11,7 @@ int fx_eval_strvals(const json_t *input, json_t **out, struct fx_error *err)
 		enum fx_value_source_kind kind;
 	} kinds[] = {{"set", FX_VALUES_SET}, {"string", FX_VALUES_STRING}, {"json", FX_VALUES_JSON},
 	        {"literal", FX_VALUES_LITERAL}};
-	fx_auto(arena) struct fx_arena *arena = fx_arena_new(0);
+	fx_auto(arena) struct fx_arena *arena = fx_arena_new(FX_RENDER_ARENA_MAX);
 	if (!arena)
 		return fx_fail_nomem(err);
 	struct fx_value_source source = {FX_VALUES_SET, fx_eval_string(input, "input")};
