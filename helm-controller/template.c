@@ -5,6 +5,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* Flags that may be given more than once, each. */
 #define REPEATS_MAX 256
@@ -181,9 +182,12 @@ static int run(struct fx_arena *arena, int argc, char **argv, struct request *r,
 			return -1;
 		r->options.release = fx_arena_strndup(arena, name.s, name.len);
 	}
-	if (fx_chart_load(arena, argv[argc - 1], &chart, err) != 0)
-		return -1;
+	/* As Helm goes: is there a chart, can the values be read, is it a good one. */
+	if (access(argv[argc - 1], F_OK) != 0)
+		return fx_fail(err, FX_E_NOT_FOUND, "path \"%s\" not found", argv[argc - 1]);
 	if (fx_values_read(arena, r->sources, r->nsources, &values, err) != 0)
+		return -1;
+	if (fx_chart_load(arena, argv[argc - 1], &chart, err) != 0)
 		return -1;
 	if (fx_chart_template(arena, chart, values, &r->options, &out, err) != 0)
 		return -1;

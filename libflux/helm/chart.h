@@ -19,6 +19,7 @@ struct fx_chart_file {
 	const char *name;
 	const char *data;
 	size_t len;
+	const char *mod_time; /* RFC 3339; NULL: not known */
 };
 
 struct fx_chart_files {
@@ -31,8 +32,10 @@ struct fx_chart {
 	struct fx_val lock; /* Chart.lock; nil without one */
 	const char *name;
 	struct fx_val values;
+	bool has_values;    /* there was a values.yaml */
 	const char *schema; /* values.schema.json */
 	size_t schema_len;
+	const char *schema_mod_time, *mod_time; /* of the schema, of Chart.yaml */
 	struct fx_chart_files templates, files;
 	struct fx_val deps; /* list of maps; nil without the key */
 	struct fx_chart **children;
@@ -53,14 +56,58 @@ struct fx_chart_options {
 	const char *const *api_versions;
 	size_t napi_versions;
 	bool include_crds, no_hooks, skip_tests;
+	bool sub_notes; /* the notes of children too */
 	const char *const *show_only;
 	size_t nshow_only;
 	bool skip_schema;
 	const struct fx_engine_options *engine;
 };
 
-/* What `helm template` prints. values: a map of the user's values (helm/strvals.h).
- * out is in the arena. */
+struct fx_manifest {
+	const char *path, *api_version, *kind, *name;
+	struct fx_val text;
+};
+
+struct fx_hook {
+	const char *name, *kind, *path;
+	struct fx_val manifest;
+	struct fx_val events; /* lists of texts, as do the policies */
+	struct fx_val delete_policies, output_log_policies;
+	int weight;
+	/* Its last run, RFC 3339: NULL and "" before it. */
+	const char *started_at, *completed_at, *phase;
+};
+
+struct fx_crd {
+	const char *name; /* in its chart: "crds/x.yaml" */
+	const char *path; /* "chart/charts/child/crds/x.yaml" */
+	const char *data;
+	size_t len;
+};
+
+/* A rendered release; manifests and hooks are in the order of installation. */
+struct fx_rendered {
+	struct fx_manifest *manifests;
+	size_t nmanifests;
+	struct fx_hook *hooks;
+	size_t nhooks;
+	struct fx_crd *crds; /* of all charts, also when they are not part of the manifest */
+	size_t ncrds;
+	struct fx_val notes, values;
+	struct fx_val manifest; /* the text that the release record keeps */
+};
+
+/* True when the hook runs at this event ("pre-install", "test" ...). */
+bool fx_hook_on(const struct fx_hook *hook, const char *event);
+/* Position of a kind in the order of installation; unknown kinds share the last one. */
+size_t fx_manifest_order(const char *kind);
+
+/* Renders as an install or upgrade does. values: a map of the user's values (helm/strvals.h).
+ * The chart is changed: its dependencies are processed. All of out is in the arena. */
+int fx_chart_render(struct fx_arena *arena, struct fx_chart *chart, struct fx_val values,
+        const struct fx_chart_options *options, struct fx_rendered *out, struct fx_error *err) fx_must_use;
+
+/* What `helm template` prints. out is in the arena. */
 int fx_chart_template(struct fx_arena *arena, struct fx_chart *chart, struct fx_val values,
         const struct fx_chart_options *options, struct fx_val *out, struct fx_error *err) fx_must_use;
 

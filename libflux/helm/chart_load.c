@@ -10,9 +10,13 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <sys/stat.h>
+#include <time.h>
 
-static void add_file(
-        struct fx_render *x, struct fx_chart_files *fs, const char *name, const char *data, size_t len)
+/* Of Go's bufio. */
+#define READER_BUFFER 4096
+
+static void add_file(struct fx_render *x, struct fx_chart_files *fs, const char *name, const char *data,
+        size_t len, const char *mod_time)
 {
 	if (fs->len == fs->cap) {
 		size_t cap = fs->cap ? fs->cap * 2 : 32;
@@ -26,7 +30,27 @@ static void add_file(
 		data += 3;
 		len -= 3;
 	}
-	fs->items[fs->len++] = (struct fx_chart_file){name, data, len};
+	fs->items[fs->len++] = (struct fx_chart_file){name, data, len, mod_time};
+}
+
+/* time.Time's JSON, in UTC as the controllers run. */
+static const char *time_text(struct fx_render *x, struct timespec t)
+{
+	struct fx_text out = {.x = x};
+	struct tm tm;
+	char text[32];
+	if (!gmtime_r(&t.tv_sec, &tm) || tm.tm_year < -1900 || tm.tm_year > 8099)
+		return NULL;
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	fx_text_str(&out, text);
+	if (t.tv_nsec) {
+		size_t n = (size_t)snprintf(text, sizeof(text), ".%09ld", t.tv_nsec);
+		while (text[n - 1] == '0')
+			n--;
+		fx_text_add(&out, text, n);
+	}
+	fx_text_char(&out, 'Z');
+	return fx_text_c(&out);
 }
 
 /* ---- .helmignore ---- */
@@ -157,7 +181,7 @@ static void walk_dir(struct fx_render *x, const char *root, const char *rel, con
 			        fx_text_c(&full));
 		size_t len;
 		const char *data = read_file(x, fx_text_c(&full), fx_text_c(&p), &len);
-		add_file(x, out, fx_text_c(&p), data, len);
+		add_file(x, out, fx_text_c(&p), data, len, time_text(x, st.st_mtim));
 	}
 }
 
@@ -202,7 +226,8 @@ static const char *read_entries(struct fx_render *x, struct archive *a, struct f
 			return "unable to load chart archive";
 		data[size] = 0;
 		if (*name)
-			add_file(x, out, name, data, (size_t)size);
+			add_file(x, out, name, data, (size_t)size,
+			        time_text(x, (struct timespec){.tv_sec = archive_entry_mtime(e)}));
 	}
 	return rc == ARCHIVE_EOF && out->len ? NULL : "unable to load chart archive";
 }
@@ -225,16 +250,19 @@ static void read_archive(struct fx_render *x, const char *data, size_t len, stru
 
 /* ---- routing ---- */
 
-static struct fx_val parse_map(struct fx_render *x, const char *what, struct fx_val text)
+static struct fx_val parse_map(struct fx_render *x, const char *prefix, struct fx_val text)
 {
 	struct fx_val v;
 	const char *why;
 	if (!fx_v_yaml_parse(x, text, &v, &why))
-		fx_render_throw(x, "cannot load %s: %s", what, why);
+		fx_render_throw(x, "%s: cannot unmarshal yaml document: %s", prefix, why);
 	if (v.kind == FX_VAL_NIL)
 		return fx_v_map(x);
 	if (v.kind != FX_VAL_MAP)
-		fx_render_throw(x, "cannot load %s: cannot unmarshal yaml document", what);
+		fx_render_throw(x,
+		        "%s: cannot unmarshal yaml document: error unmarshaling JSON: while decoding JSON: "
+		        "json: cannot unmarshal %s into Go value of type map[string]interface {}",
+		        prefix, fx_chart_json_name(v));
 	return v;
 }
 
@@ -250,39 +278,53 @@ static void merge_values(struct fx_render *x, struct fx_val dst, struct fx_val s
 	}
 }
 
-/* Helm reads values by lines through a buffer of this size, and loses a last line that fills it up to its end. */
-#define HELM_LINE_BUFFER 4096
-
-static size_t length_that_helm_reads(const char *text, size_t len)
+/* Lines as Helm's reader hands them on: each ends in one LF, also the last one, which is lost when it has no
+ * line end and fills the reader's buffers exactly. */
+static struct fx_val whole_lines(struct fx_render *x, const char *text, size_t len)
 {
-	const char *nl = len ? memrchr(text, '\n', len) : NULL;
-	size_t last = len - (nl ? (size_t)(nl + 1 - text) : 0);
-	return last && last % HELM_LINE_BUFFER == 0 ? len - last : len;
+	struct fx_text t = {.x = x};
+	fx_text_add(&t, "", 0);
+	for (size_t i = 0; i < len;) {
+		const char *nl = memchr(text + i, '\n', len - i);
+		size_t end = nl ? (size_t)(nl - text) : len, n = end - i;
+		if (!nl && n % READER_BUFFER == 0)
+			break;
+		if (nl && n && text[end - 1] == '\r')
+			n--;
+		fx_text_add(&t, text + i, n);
+		fx_text_char(&t, '\n');
+		i = end + 1;
+	}
+	return fx_text_val(&t);
 }
 
-struct fx_val fx_chart_parse_values(struct fx_render *x, const char *what, const char *text, size_t len)
+/* A line that ends a document: only blanks and a comment may follow the dashes. */
+static bool is_separator(struct fx_render *x, const char *prefix, const char *line, size_t n)
 {
-	struct fx_val out = fx_v_map(x);
+	if (n < 3 || memcmp(line, "---", 3) != 0)
+		return false;
+	struct fx_val rest = fx_chart_trim_left(fx_v_strn(line + 3, n - 3));
+	if (rest.len && rest.s[0] != '#')
+		fx_render_throw(x, "%s: error reading yaml document: invalid Yaml document separator: %.*s",
+		        prefix, (int)rest.len, rest.s);
+	return true;
+}
+
+struct fx_val fx_chart_parse_values(struct fx_render *x, const char *prefix, const char *text, size_t len)
+{
+	struct fx_val out = fx_v_map(x), lines = whole_lines(x, text, len);
 	size_t from = 0;
-	len = length_that_helm_reads(text, len);
-	for (size_t i = 0; i <= len;) {
-		const char *nl = i < len ? memchr(text + i, '\n', len - i) : NULL;
-		size_t end = nl ? (size_t)(nl - text) : len, k = i + 3;
-		bool sep = end - i >= 3 && memcmp(text + i, "---", 3) == 0;
-		while (sep && k < end && (text[k] == ' ' || text[k] == '\t' || text[k] == '\r'))
-			k++;
-		sep = sep && (k == end || text[k] == '#');
-		if ((sep && i > from) || end == len) {
-			size_t to = sep && i > from ? i : len;
-			merge_values(x, out,
-			        parse_map(x, what,
-			                fx_v_strn(fx_v_dup(x, text + from, to - from).s, to - from)));
-			from = to;
-			if (end == len && to == len)
-				break;
+	for (size_t i = 0; i < lines.len;) {
+		size_t end = (size_t)((const char *)memchr(lines.s + i, '\n', lines.len - i) - lines.s);
+		/* A separator before anything else belongs to the document that it starts. */
+		if (is_separator(x, prefix, lines.s + i, end - i) && i > from) {
+			merge_values(x, out, parse_map(x, prefix, fx_v_dup(x, lines.s + from, i - from)));
+			from = end + 1;
 		}
 		i = end + 1;
 	}
+	if (from < lines.len)
+		merge_values(x, out, parse_map(x, prefix, fx_v_dup(x, lines.s + from, lines.len - from)));
 	return out;
 }
 
@@ -321,7 +363,7 @@ static void read_children(
 				done[k] = true;
 				if (other[n] == '/')
 					add_file(x, &group, other + n + 1, subs->items[k].data,
-					        subs->items[k].len);
+					        subs->items[k].len, subs->items[k].mod_time);
 			}
 		}
 		add_child(x, c, &group, depth);
@@ -338,9 +380,10 @@ static struct fx_chart *build(
 	if (depth > FX_CHART_DEPTH_MAX)
 		fx_render_throw(x, "charts are nested too deeply");
 	for (size_t i = 0; i < files->len; i++) {
-		if (strcmp(files->items[i].name, "Chart.yaml") == 0)
-			fx_chart_read_meta(
-			        x, c, "Chart.yaml", fx_v_strn(files->items[i].data, files->items[i].len));
+		if (strcmp(files->items[i].name, "Chart.yaml") != 0)
+			continue;
+		c->mod_time = files->items[i].mod_time;
+		fx_chart_read_meta(x, c, "Chart.yaml", fx_v_strn(files->items[i].data, files->items[i].len));
 	}
 	if (c->meta.kind != FX_VAL_MAP)
 		fx_render_throw(x, "Chart.yaml file is missing");
@@ -351,24 +394,26 @@ static struct fx_chart *build(
 		if (strcmp(f->name, "Chart.yaml") == 0)
 			continue;
 		if (strcmp(f->name, "values.yaml") == 0) {
-			c->values = fx_chart_parse_values(x, "values.yaml", f->data, f->len);
+			c->values = fx_chart_parse_values(x, "cannot load values.yaml", f->data, f->len);
+			c->has_values = true;
 		} else if (strcmp(f->name, "values.schema.json") == 0) {
 			c->schema = f->data;
 			c->schema_len = f->len;
+			c->schema_mod_time = f->mod_time;
 		} else if (strcmp(f->name, "Chart.lock") == 0 || strcmp(f->name, "requirements.lock") == 0) {
 			fx_chart_read_lock(x, c, f->name, fx_v_strn(f->data, f->len));
 			if (f->name[0] == 'r' && v1)
-				add_file(x, &c->files, f->name, f->data, f->len);
+				add_file(x, &c->files, f->name, f->data, f->len, f->mod_time);
 		} else if (strcmp(f->name, "requirements.yaml") == 0) {
 			fx_chart_read_meta(x, c, f->name, fx_v_strn(f->data, f->len));
 			if (v1)
-				add_file(x, &c->files, f->name, f->data, f->len);
+				add_file(x, &c->files, f->name, f->data, f->len, f->mod_time);
 		} else if (strncmp(f->name, "templates/", 10) == 0) {
-			add_file(x, &c->templates, f->name, f->data, f->len);
+			add_file(x, &c->templates, f->name, f->data, f->len, f->mod_time);
 		} else if (strncmp(f->name, "charts/", 7) == 0 && !(dot && strcmp(dot, ".prov") == 0)) {
-			add_file(x, &subs, f->name + 7, f->data, f->len);
+			add_file(x, &subs, f->name + 7, f->data, f->len, f->mod_time);
 		} else {
-			add_file(x, &c->files, f->name, f->data, f->len);
+			add_file(x, &c->files, f->name, f->data, f->len, f->mod_time);
 		}
 	}
 	fx_chart_validate(x, c);

@@ -45,7 +45,7 @@ static struct fx_val clean(struct fx_render *x, struct fx_val s)
 	return fx_text_val(&t);
 }
 
-static const char *json_name(struct fx_val v)
+const char *fx_chart_json_name(struct fx_val v)
 {
 	return v.kind == FX_VAL_MAP    ? "object"
 	       : v.kind == FX_VAL_LIST ? "array"
@@ -59,7 +59,7 @@ static _Noreturn void mismatch(const struct decoding *d, struct fx_val v, const 
 	fx_render_throw(d->x,
 	        "cannot load %s: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s "
 	        "into Go struct field %s.%s of type %s",
-	        d->file, json_name(v), d->type, d->field, want);
+	        d->file, fx_chart_json_name(v), d->type, d->field, want);
 }
 
 /* The shortest text that gives the same 32-bit float back. */
@@ -85,29 +85,33 @@ static struct fx_val short_float(struct fx_render *x, double f)
 	return fx_text_val(&t);
 }
 
-/* A scalar where Go has a string. */
-static struct fx_val text_of(const struct decoding *d, struct fx_val v)
+struct fx_val fx_chart_scalar_text(struct fx_render *x, struct fx_val v)
 {
-	struct fx_text t = {.x = d->x};
+	struct fx_text t = {.x = x};
 	switch (v.kind) {
 	case FX_VAL_STR:
 		return v;
-	case FX_VAL_NIL:
-		return fx_v_str("");
 	case FX_VAL_BOOL:
 		return fx_v_str(v.b ? "true" : "false");
 	case FX_VAL_FLOAT:
-		if (v.f == (double)(int64_t)v.f && v.f > -1e15 && v.f < 1e15 && !v.type) {
+		if (v.f == (double)(int64_t)v.f && v.f > -1e15 && v.f < 1e15) {
 			fx_text_addf(&t, "%.0f", v.f);
 			return fx_text_val(&t);
 		}
-		return short_float(d->x, v.f);
+		return short_float(x, v.f);
 	case FX_VAL_INT:
 		fx_fmt_v(&t, v);
 		return fx_text_val(&t);
 	default:
-		mismatch(d, v, "string");
+		return fx_v_str("");
 	}
+}
+
+static struct fx_val text_of(const struct decoding *d, struct fx_val v)
+{
+	if (v.kind == FX_VAL_MAP || v.kind == FX_VAL_LIST)
+		mismatch(d, v, "string");
+	return fx_chart_scalar_text(d->x, v);
 }
 
 static struct fx_val texts_of(const struct decoding *d, struct fx_val v, bool cleaned)
@@ -249,7 +253,7 @@ static struct fx_val parse_map(struct fx_render *x, const char *file, struct fx_
 		        "cannot load %s: error unmarshaling JSON: while decoding JSON: json: cannot "
 		        "unmarshal "
 		        "%s into Go value of type v2.%s",
-		        file, json_name(v), type);
+		        file, fx_chart_json_name(v), type);
 	return v;
 }
 

@@ -74,13 +74,13 @@ void fx_render_scratch_enter(struct fx_render *x)
 	x->arena = x->scratch;
 }
 
-const char *fx_render_scratch_leave(struct fx_render *x, const char *keep)
+void fx_render_scratch_leave(struct fx_render *x, const char **keep, size_t n)
 {
 	x->arena = x->kept;
 	x->kept = NULL;
-	const char *copy = keep ? fx_v_dup(x, keep, strlen(keep)).s : NULL;
+	for (size_t i = 0; i < n; i++)
+		keep[i] = keep[i] ? fx_v_dup(x, keep[i], strlen(keep[i])).s : NULL;
 	fx_arena_reset(x->scratch);
-	return copy;
 }
 
 /* ---- error texts ---- */

@@ -397,7 +397,6 @@ static struct fx_val eval_field_chain(struct fx_render *x, struct fx_val dot, st
         const struct fx_tnode *n, uint32_t from, struct fx_tnode *const *args, uint32_t nargs,
         struct fx_val final)
 {
-	x->frame->at = n;
 	for (uint32_t i = from; i + 1 < n->nnames; i++)
 		recv = eval_field(x, dot, recv, n, &n->names[i], NULL, 0, missing());
 	return eval_field(x, dot, recv, n, &n->names[n->nnames - 1], args, nargs, final);

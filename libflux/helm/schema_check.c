@@ -803,6 +803,7 @@ static struct fx_schema_error *run(struct frame *f)
 	struct fx_schema *s = f->s;
 	struct fx_schema_error *e;
 	f->tail = &f->errors;
+	fx_render_check(f->k->c->x);
 	if (++f->k->steps > FX_SCHEMA_STEPS_MAX || f->depth > FX_SCHEMA_DEPTH_MAX)
 		fx_render_throw(f->k->c->x, "the values take too many steps to check against the schema");
 	if (s->boolean >= 0)

@@ -62,14 +62,19 @@ static struct fx_val typed(struct reader *r, struct fx_val v)
 
 static struct fx_val file_content(struct reader *r, struct fx_val path)
 {
-	fx_auto(file) FILE *f = fopen(fx_v_cstr(r->x, path), "rb");
+	const char *name = fx_v_cstr(r->x, path), *start = name + strspn(name, " \t\n");
+	bool input = start[0] == '-' && start[1 + strspn(start + 1, " \t\n")] == 0;
+	fx_auto(file) FILE *f = fopen(input ? "/dev/stdin" : name, "rb");
+	int why = errno;
 	char *data = f ? fx_arena_alloc(fx_render_arena(r->x), FX_CHART_FILE_MAX + 1) : NULL;
 	size_t n = data ? fread(data, 1, FX_CHART_FILE_MAX, f) : 0;
 	if (f)
 		fclose(fx_take(f));
 	if (!data)
-		fx_render_throw(r->x, "failed parsing --set-file data: open %s: no such file or directory",
-		        fx_v_cstr(r->x, path));
+		fx_render_throw(r->x, "open %s: %s", name,
+		        why == ENOENT   ? "no such file or directory"
+		        : why == EACCES ? "permission denied"
+		                        : "cannot be read");
 	data[n] = 0;
 	return fx_v_strn(data, n);
 }
@@ -289,6 +294,7 @@ struct read_job {
 	const struct fx_value_source *sources;
 	size_t n;
 	struct fx_val out;
+	const struct fx_value_source *current;
 };
 
 static void read_source(struct fx_render *x, const struct fx_value_source *s, struct fx_val out)
@@ -297,7 +303,9 @@ static void read_source(struct fx_render *x, const struct fx_value_source *s, st
 	if (s->kind == FX_VALUES_FILE) {
 		r.kind = FX_VALUES_SET_FILE;
 		struct fx_val text = file_content(&r, fx_v_str(s->text));
-		deep_merge(x, out, fx_chart_parse_values(x, s->text, text.s, text.len));
+		struct fx_text prefix = {.x = x};
+		fx_text_addf(&prefix, "failed to parse %s", s->text);
+		deep_merge(x, out, fx_chart_parse_values(x, fx_text_c(&prefix), text.s, text.len));
 		return;
 	}
 	size_t lead = strspn(s->text, " \t\n");
@@ -319,19 +327,38 @@ static void run_read(struct fx_render *x, void *arg)
 	job->out = fx_v_map(x);
 	for (int kind = FX_VALUES_FILE; kind <= FX_VALUES_LITERAL; kind++) {
 		for (size_t i = 0; i < job->n; i++) {
-			if ((int)job->sources[i].kind == kind)
-				read_source(x, &job->sources[i], job->out);
+			if ((int)job->sources[i].kind != kind)
+				continue;
+			job->current = &job->sources[i];
+			read_source(x, job->current, job->out);
 		}
 	}
+}
+
+/* The flag in front of what is wrong with it. */
+static void name_source(const struct fx_value_source *s, struct fx_error *err)
+{
+	static const char *const flags[] = {[FX_VALUES_SET] = "--set",
+	        [FX_VALUES_STRING] = "--set-string",
+	        [FX_VALUES_SET_FILE] = "--set-file",
+	        [FX_VALUES_LITERAL] = "--set-literal"};
+	if (err->code != FX_E_INVALID)
+		return;
+	if (s->kind == FX_VALUES_JSON && s->text[strspn(s->text, " \t\n")] != '{')
+		fx_fail(err, FX_E_INVALID, "failed parsing --set-json data %s", s->text);
+	else if (s->kind != FX_VALUES_JSON && s->kind != FX_VALUES_FILE)
+		fx_error_wrap(err, "failed parsing %s data", flags[s->kind]);
 }
 
 int fx_values_read(struct fx_arena *arena, const struct fx_value_source *sources, size_t n,
         struct fx_val *out, struct fx_error *err)
 {
-	struct read_job job = {sources, n, {0}};
+	struct read_job job = {sources, n, {0}, NULL};
 	int rc = fx_render_run(arena, NULL, run_read, &job, err);
 	if (rc == 0)
 		*out = job.out;
+	else if (err && job.current)
+		name_source(job.current, err);
 	return rc;
 }
 
