@@ -94,6 +94,84 @@ static void normalize_ports(json_t *object, const struct fx_ref *ref)
 	}
 }
 
+/* Owner of pods by template, and where the template stands in it. */
+static const struct template_kind {
+	const char *group, *kind, *path[4];
+} template_kinds[] = {
+        {"apps", "Deployment", {"spec", "template"}},
+        {"apps", "StatefulSet", {"spec", "template"}},
+        {"apps", "DaemonSet", {"spec", "template"}},
+        {"apps", "ReplicaSet", {"spec", "template"}},
+        {"batch", "Job", {"spec", "template"}},
+        {"batch", "CronJob", {"spec", "jobTemplate", "spec", "template"}},
+        {"", "ReplicationController", {"spec", "template"}},
+        {"", "PodTemplate", {"template"}},
+};
+
+/* Structs right below an object that Flux sends even when they are empty. */
+static const struct {
+	const char *group, *kind, *parent, *field;
+} empty_structs[] = {
+        {"apps", "Deployment", "spec", "strategy"},
+        {"apps", "StatefulSet", "spec", "updateStrategy"},
+        {"apps", "DaemonSet", "spec", "updateStrategy"},
+        {"networking.k8s.io", "NetworkPolicy", "spec", "podSelector"},
+        {"coordination.k8s.io", "Lease", NULL, "spec"},
+        {"", "Namespace", NULL, "spec"},
+};
+
+static void set_if_absent(json_t *parent, const char *field)
+{
+	if (json_is_object(parent) && !json_object_get(parent, field))
+		json_object_set_new(parent, field, json_object());
+}
+
+static void add_pod_structs(json_t *pod)
+{
+	static const char *const lists[] = {"containers", "initContainers", "ephemeralContainers"};
+	size_t i;
+	json_t *item;
+	for (size_t k = 0; k < FX_COUNT(lists); k++)
+		json_array_foreach (json_object_get(pod, lists[k]), i, item) {
+			set_if_absent(item, "resources");
+		}
+	json_array_foreach (json_object_get(pod, "volumes"), i, item) {
+		json_t *claim = json_object_get(json_object_get(item, "ephemeral"), "volumeClaimTemplate");
+		set_if_absent(claim, "metadata");
+	}
+}
+
+static void add_template_structs(json_t *object, const struct template_kind *kind)
+{
+	json_t *template = object;
+	for (size_t i = 0; i < FX_COUNT(kind->path) && kind->path[i]; i++) {
+		/* A template inside a template is a struct with metadata itself. */
+		if (i > 0 && strcmp(kind->path[i - 1], "jobTemplate") == 0)
+			set_if_absent(template, "metadata");
+		template = json_object_get(template, kind->path[i]);
+	}
+	set_if_absent(template, "metadata");
+	add_pod_structs(json_object_get(template, "spec"));
+}
+
+/* Flux turns built-in kinds into Go structs and back, which leaves `resources: {}` where nothing was. The
+ * field is owned then, and what admission put inside (a LimitRange, an autoscaler) counts as its content:
+ * to send it no more would take that away, which a Pod refuses and a Deployment rolls out. */
+static void add_structs(json_t *object, const struct fx_ref *ref)
+{
+	if (is_kind(ref, "", "v1", "Pod"))
+		add_pod_structs(json_object_get(object, "spec"));
+	for (size_t i = 0; i < FX_COUNT(template_kinds); i++)
+		if (is_kind(ref, template_kinds[i].group, "v1", template_kinds[i].kind))
+			add_template_structs(object, &template_kinds[i]);
+	for (size_t i = 0; i < FX_COUNT(empty_structs); i++) {
+		const char *parent = empty_structs[i].parent;
+		if (is_kind(ref, empty_structs[i].group, "v1", empty_structs[i].kind))
+			set_if_absent(
+			        parent ? json_object_get(object, parent) : object, empty_structs[i].field);
+	}
+}
+
 /* An explicit null means "not set" to a typed object. */
 static void drop_nulls(json_t *value)
 {
@@ -128,6 +206,7 @@ int fx_manifest_normalize(json_t *object, struct fx_error *err)
 		return 0;
 	if (is_built_in(&ref))
 		drop_nulls(object);
+	add_structs(object, &ref);
 	normalize_ports(object, &ref);
 	return is_kind(&ref, "", "v1", "Secret") ? merge_string_data(object, err) : 0;
 }

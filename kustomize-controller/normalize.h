@@ -12,7 +12,8 @@
 #include <jansson.h>
 
 /* Changes the object in place: Secret stringData into data, missing protocols of ports, nulls of
- * built-in kinds, status (except of CRDs) and creationTimestamp away. */
+ * built-in kinds, structs that are sent when empty too, status (except of CRDs) and creationTimestamp away.
+ */
 int fx_manifest_normalize(json_t *object, struct fx_error *err) fx_must_use;
 
 /* Removes from the object the fields that an API server's answer names as not declared in its

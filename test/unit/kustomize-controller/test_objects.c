@@ -279,8 +279,22 @@ static const struct {
                 "{'apiVersion':'apps/"
                 "v1','kind':'Deployment','status':{},'spec':{'paused':null,'template':{'spec':"
                 "{'containers':[{'ports':[{'containerPort':1}]}]}}}}",
-                "{'apiVersion':'apps/v1','kind':'Deployment','spec':{'template':{'spec':"
-                "{'containers':[{'ports':[{'containerPort':1,'protocol':'TCP'}]}]}}}}"},
+                "{'apiVersion':'apps/v1','kind':'Deployment','spec':{'strategy':{},'template':{'metadata':{},"
+                "'spec':{'containers':[{'ports':[{'containerPort':1,'protocol':'TCP'}],'resources':{}}]}}}}"},
+        {"structs of a pod",
+                "{'apiVersion':'v1','kind':'Pod','spec':{'containers':[{'resources':null},"
+                "{'resources':{'limits':{}}}],'initContainers':[{}],'volumes':[{'emptyDir':{}},"
+                "{'ephemeral':{'volumeClaimTemplate':{}}}]}}",
+                "{'apiVersion':'v1','kind':'Pod','spec':{'containers':[{'resources':{}},"
+                "{'resources':{'limits':{}}}],'initContainers':[{'resources':{}}],'volumes':[{'emptyDir':{}},"
+                "{'ephemeral':{'volumeClaimTemplate':{'metadata':{}}}}]}}"},
+        {"structs of a job's template",
+                "{'apiVersion':'batch/v1','kind':'CronJob','spec':{'jobTemplate':{'spec':{'template':"
+                "{'spec':{'containers':[{}]}}}}}}",
+                "{'apiVersion':'batch/v1','kind':'CronJob','spec':{'jobTemplate':{'metadata':{},'spec':"
+                "{'template':{'metadata':{},'spec':{'containers':[{'resources':{}}]}}}}}}"},
+        {"spec of a namespace", "{'apiVersion':'v1','kind':'Namespace'}",
+                "{'apiVersion':'v1','kind':'Namespace','spec':{}}"},
         {"custom resource",
                 "{'apiVersion':'example.com/v1','kind':'Service','spec':{'ports':[{'port':null}]}}",
                 "{'apiVersion':'example.com/v1','kind':'Service','spec':{'ports':[{'port':null}]}}"},
