@@ -32,6 +32,7 @@ features: ## count the feature rows by state; fails when a test named there does
 	@test/ci/features.sh
 
 bench: all ## figures of the controllers on a real API server, upstream's beside them (BENCH='--runs ...')
+	@test/bench/kustomize.py --build $(abspath $(BUILD)) --limit 60 || true
 	@test/bench/bench.py --build $(BUILD) $(BENCH)
 
 demo: deps ## build and show the main job end to end, on the embedded API server (DEMO_CLUSTER=1: that of KUBECONFIG)
@@ -42,7 +43,11 @@ demo: deps ## build and show the main job end to end, on the embedded API server
 conformance: all ## compare the engines with recorded outputs of the reference tools
 	@test/conformance/run.sh $(BUILD)
 
-.PHONY: compare-builds
+# TREES=DIR: also every kustomization of a collection; BENCH_BUILDS='--sizes 10,1000 ...'.
+.PHONY: compare-builds bench-builds
+bench-builds: all ## kustomizations of 10 to 10,000 resources, kustomize 5.8.1 beside ours (TREES=DIR: a collection too)
+	@test/bench/kustomize.py --build $(abspath $(BUILD)) $(if $(TREES),--trees $(TREES)) $(BENCH_BUILDS)
+
 compare-builds: $(BUILD)/bin/kustomize-controller ## real kustomize and ours on every kustomization below TREES=DIR
 	@test/ci/compare-builds.sh $(BUILD) $(TREES)
 
