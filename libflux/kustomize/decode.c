@@ -100,7 +100,7 @@ static struct fx_node *decode_value(
 {
 	struct fx_decoding exact = *d->how;
 	struct decoder inner = {d->b, &exact};
-	if (f->promoted && !exact.exact) {
+	if (f->within && !exact.exact) {
 		exact.coerce = false;
 		d = &inner;
 	}
@@ -154,8 +154,10 @@ static struct fx_node *decode_object(const struct decoder *d, const struct fx_no
 			fx_throw(b, "%sunknown field %s", d->how->error, fx_quote(b, key));
 		if (!f->name || pairs[i]->value->tag == FX_TAG_NULL)
 			continue;
-		const char *inner = strchr(path, '.') ? fx_fmt(b, "%s.%s", path, f->name)
-		                                      : fx_fmt(b, "%s.%s", go, f->name);
+		/* The struct at hand, then all fields that lead here. */
+		const char *fields_above = path[strcspn(path, ".")] ? strchr(path, '.') : "";
+		const char *inner = fx_fmt(b, "%s%s%s%s.%s", go, fields_above, f->within ? "." : "",
+		        f->within ? f->within : "", f->name);
 		fx_set(b, out, f->name, decode_value(d, pairs[i]->value, f, inner));
 	}
 	return out;

@@ -256,7 +256,9 @@ struct fx_field {
 	enum fx_field_type type;
 	const struct fx_field *sub;
 	const char *go; /* name of the Go struct, for messages */
-	bool promoted;  /* of an embedded struct: sigs.k8s.io/yaml makes no strings of numbers there */
+	/* The embedded struct it stands in: part of messages, and sigs.k8s.io/yaml makes no strings of
+	 * numbers there. NULL: none. */
+	const char *within;
 };
 
 extern const struct fx_field fx_kustomization_fields[], fx_config_fields[], fx_replacement_fields[],

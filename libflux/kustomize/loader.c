@@ -267,7 +267,7 @@ const char *fx_root_load(struct fx_build *b, const struct fx_root *root, const c
 			fx_throw(b, "'%s' must resolve to a file", full);
 		char *dir = fx_path_dir(b->arena, r.path);
 		if (!dir || !fx_path_is_below(dir, root->dir))
-			fx_throw(b, "security; file '%s' is not in or below '%s'", r.path, root->dir);
+			fx_throw(b, "security; file '%s' is not in or below '%s'", full, root->dir);
 		full = r.path;
 	}
 	const char *data;

@@ -61,20 +61,33 @@ static void load(
 	}
 }
 
+struct config_call {
+	const struct fx_res *res;
+	struct fx_node *values;
+};
+
 /* The configuration as plain values: Go reads it from the printed YAML. */
-static struct fx_node *config_values(struct fx_build *b, const struct fx_res *r)
+static void read_config(struct fx_build *b, void *arg)
 {
+	struct config_call *c = arg;
 	struct fx_error err = FX_ERROR_INIT;
-	struct fx_node *out;
-	if (fx_node_to_values(b->arena, r->node, &out, &err) < 0)
+	const char *kind = fx_res_kind(c->res);
+	if (fx_node_to_values(b->arena, c->res->node, &c->values, &err) < 0)
 		fx_throw_error(b, &err);
-	const char *kind = fx_res_kind(r);
 	const struct fx_field *fields = fx_plugin_fields(kind);
 	/* These two read theirs with another library than the rest. */
 	bool v3 = strcmp(kind, "PrefixTransformer") == 0 || strcmp(kind, "SuffixTransformer") == 0;
-	return fields ? fx_decode(b, v3 ? &fx_decoding_yaml_v3 : &fx_decoding_yaml, out, fields,
-	                        fx_fmt(b, "%sPlugin", kind))
-	              : out;
+	if (fields)
+		c->values = fx_decode(b, v3 ? &fx_decoding_yaml_v3 : &fx_decoding_yaml, c->values, fields,
+		        fx_fmt(b, "%sPlugin", kind));
+}
+
+static struct fx_node *config_values(struct fx_build *b, const struct fx_res *r)
+{
+	struct config_call c = {.res = r};
+	struct fx_id id = fx_res_id(b, r);
+	fx_with_prefix(b, read_config, &c, "plugin %s fails configuration: ", fx_id_text(b, &id));
+	return c.values;
 }
 
 static struct fx_fieldspecs specs_of(struct fx_build *b, const struct fx_node *config)

@@ -223,7 +223,13 @@ struct fx_id fx_res_original_id(struct fx_build *b, const struct fx_res *r)
 
 void fx_res_set_annotation(struct fx_build *b, struct fx_res *r, const char *key, const char *value)
 {
-	struct fx_node *annotations = fx_need_map(b, fx_need_map(b, r->node, "metadata"), "annotations");
+	struct fx_node *meta = fx_need_map(b, r->node, "metadata"),
+	               *annotations = fx_node_get(meta, "annotations");
+	/* What is no map counts as missing. */
+	if (!fx_node_is_map(annotations)) {
+		annotations = fx_need(b, fx_node_new_map(b->arena));
+		fx_set(b, meta, "annotations", annotations);
+	}
 	struct fx_node *have = fx_node_get(annotations, key);
 	if (have && have->kind == FX_NODE_SCALAR) {
 		fx_node_set_text(have, FX_TAG_STR, value, strlen(value));

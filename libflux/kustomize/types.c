@@ -11,26 +11,27 @@
 	{                                                                                                    \
 		name, FX_FIELD_##type, sub, go, promoted                                                     \
 	}
-#define STR(name) FIELD(name, STR, NULL, NULL, false)
-#define BOOL(name) FIELD(name, BOOL, NULL, NULL, false)
-#define INT(name) FIELD(name, INT, NULL, NULL, false)
-#define STRS(name) FIELD(name, STRS, NULL, NULL, false)
-#define MAP(name) FIELD(name, MAP, NULL, NULL, false)
-#define ANY(name) FIELD(name, ANY, NULL, NULL, false)
-#define OBJECT(name, sub, go) FIELD(name, OBJECT, sub, go, false)
-#define LIST(name, sub, go) FIELD(name, LIST, sub, go, false)
-/* Of an embedded struct. */
-#define INNER(name, type) FIELD(name, type, NULL, NULL, true)
-#define INNER_OBJECT(name, sub, go) FIELD(name, OBJECT, sub, go, true)
-#define GVK INNER("group", STR), INNER("version", STR), INNER("kind", STR)
+#define STR(name) FIELD(name, STR, NULL, NULL, NULL)
+#define BOOL(name) FIELD(name, BOOL, NULL, NULL, NULL)
+#define INT(name) FIELD(name, INT, NULL, NULL, NULL)
+#define STRS(name) FIELD(name, STRS, NULL, NULL, NULL)
+#define MAP(name) FIELD(name, MAP, NULL, NULL, NULL)
+#define ANY(name) FIELD(name, ANY, NULL, NULL, NULL)
+#define OBJECT(name, sub, go) FIELD(name, OBJECT, sub, go, NULL)
+#define LIST(name, sub, go) FIELD(name, LIST, sub, go, NULL)
+/* Of an embedded struct, whose name is within. */
+#define INNER(name, type, within) FIELD(name, type, NULL, NULL, within)
+#define INNER_OBJECT(name, sub, go, within) FIELD(name, OBJECT, sub, go, within)
+#define GVK(within) INNER("group", STR, within), INNER("version", STR, within), INNER("kind", STR, within)
+#define RES_ID GVK("ResId.Gvk"), INNER("name", STR, "ResId"), INNER("namespace", STR, "ResId")
 
 static const struct fx_field metadata_fields[] = {
         STR("name"), STR("namespace"), MAP("labels"), MAP("annotations"), {0}};
-static const struct fx_field fieldspec_fields[] = {GVK, STR("path"), BOOL("create"), {0}};
+static const struct fx_field fieldspec_fields[] = {GVK("Gvk"), STR("path"), BOOL("create"), {0}};
 static const struct fx_field label_fields[] = {MAP("pairs"), BOOL("includeSelectors"),
         BOOL("includeTemplates"), LIST("fields", fieldspec_fields, "FieldSpec"), {0}};
-static const struct fx_field selector_fields[] = {GVK, INNER("name", STR), INNER("namespace", STR),
-        STR("annotationSelector"), STR("labelSelector"), {0}};
+static const struct fx_field selector_fields[] = {
+        RES_ID, STR("annotationSelector"), STR("labelSelector"), {0}};
 static const struct fx_field patch_options[] = {BOOL("allowNameChange"), BOOL("allowKindChange"), {0}};
 static const struct fx_field patch_fields[] = {STR("path"), STR("patch"),
         OBJECT("target", selector_fields, "Selector"), OBJECT("options", patch_options, "PatchArgs"), {0}};
@@ -39,15 +40,16 @@ static const struct fx_field image_fields[] = {
 static const struct fx_field replica_fields[] = {STR("name"), INT("count"), {0}};
 static const struct fx_field value_options[] = {
         STR("delimiter"), INT("index"), STR("encoding"), BOOL("create"), {0}};
-static const struct fx_field source_fields[] = {GVK, INNER("name", STR), INNER("namespace", STR),
-        STR("fieldPath"), OBJECT("options", value_options, "FieldOptions"), {0}};
+static const struct fx_field source_fields[] = {
+        RES_ID, STR("fieldPath"), OBJECT("options", value_options, "FieldOptions"), {0}};
 static const struct fx_field target_fields[] = {OBJECT("select", selector_fields, "Selector"),
         LIST("reject", selector_fields, "Selector"), STRS("fieldPaths"),
         OBJECT("options", value_options, "FieldOptions"), {0}};
-const struct fx_field fx_replacement_fields[] = {OBJECT("source", source_fields, "SourceSelector"),
-        LIST("targets", target_fields, "TargetSelector"), STR("sourceValue"), STR("path"), {0}};
-static const struct fx_field objref_fields[] = {
-        STR("apiVersion"), GVK, INNER("name", STR), INNER("namespace", STR), {0}};
+const struct fx_field fx_replacement_fields[] = {
+        INNER_OBJECT("source", source_fields, "SourceSelector", "Replacement"),
+        FIELD("targets", LIST, target_fields, "TargetSelector", "Replacement"),
+        INNER("sourceValue", STR, "Replacement"), STR("path"), {0}};
+static const struct fx_field objref_fields[] = {STR("apiVersion"), RES_ID, {0}};
 static const struct fx_field fieldref_fields[] = {STR("fieldPath"), {0}};
 static const struct fx_field var_fields[] = {STR("name"), OBJECT("objref", objref_fields, "Target"),
         OBJECT("fieldref", fieldref_fields, "FieldSelector"), {0}};
@@ -56,12 +58,15 @@ static const struct fx_field sort_fields[] = {
         STR("order"), OBJECT("legacySortOptions", legacy_fields, "LegacySortOptions"), {0}};
 static const struct fx_field generator_options[] = {
         MAP("labels"), MAP("annotations"), BOOL("disableNameSuffixHash"), BOOL("immutable"), {0}};
-#define GENERATOR_FIELDS                                                                                     \
-	INNER("namespace", STR), INNER("name", STR), INNER("behavior", STR), INNER("literals", STRS),        \
-	        INNER("files", STRS), INNER("envs", STRS), INNER("env", STR),                                \
-	        INNER_OBJECT("options", generator_options, "GeneratorOptions")
-static const struct fx_field configmap_fields[] = {GENERATOR_FIELDS, {0}};
-static const struct fx_field secret_fields[] = {GENERATOR_FIELDS, INNER("type", STR), {0}};
+#define GENERATOR_FIELDS(within, sources)                                                                    \
+	INNER("namespace", STR, within), INNER("name", STR, within), INNER("behavior", STR, within),         \
+	        INNER("literals", STRS, sources), INNER("files", STRS, sources),                             \
+	        INNER("envs", STRS, sources), INNER("env", STR, sources),                                    \
+	        INNER_OBJECT("options", generator_options, "GeneratorOptions", within)
+static const struct fx_field configmap_fields[] = {
+        GENERATOR_FIELDS("GeneratorArgs", "GeneratorArgs.KvPairSources"), {0}};
+static const struct fx_field secret_fields[] = {
+        GENERATOR_FIELDS("GeneratorArgs", "GeneratorArgs.KvPairSources"), STR("type"), {0}};
 static const struct fx_field helm_globals[] = {STR("chartHome"), STR("configHome"), {0}};
 static const struct fx_field helm_fields[] = {STR("name"), STR("version"), STR("repo"), STR("releaseName"),
         STR("namespace"), STRS("additionalValuesFiles"), STR("valuesFile"), ANY("valuesInline"),
@@ -114,7 +119,7 @@ const struct fx_field fx_kustomization_fields[] = {
 
 #define SPECS(name) LIST(name, fieldspec_fields, "FieldSpec")
 
-static const struct fx_field backref_fields[] = {GVK, SPECS("fieldSpecs"), {0}};
+static const struct fx_field backref_fields[] = {GVK("Gvk"), SPECS("fieldSpecs"), {0}};
 const struct fx_field fx_config_fields[] = {SPECS("namePrefix"), SPECS("nameSuffix"), SPECS("namespace"),
         SPECS("commonLabels"), SPECS("labels"), SPECS("templateLabels"), SPECS("commonAnnotations"),
         LIST("nameReference", backref_fields, "NameBackReferences"), SPECS("varReference"), SPECS("images"),
@@ -140,15 +145,16 @@ static const struct fx_field value_target[] = {
         OBJECT("selector", selector_fields, "Selector"), STR("fieldPath"), INT("filePathPosition"), {0}};
 const struct fx_field fx_value_add_fields[] = {
         STR("value"), LIST("targets", value_target, "Target"), STR("targetFilePath"), {0}};
-static const struct fx_field configmap_plugin[] = {
-        OBJECT("metadata", metadata_fields, "ObjectMeta"), GENERATOR_FIELDS, {0}};
-static const struct fx_field secret_plugin[] = {
-        OBJECT("metadata", metadata_fields, "ObjectMeta"), GENERATOR_FIELDS, INNER("type", STR), {0}};
+static const struct fx_field configmap_plugin[] = {OBJECT("metadata", metadata_fields, "ObjectMeta"),
+        GENERATOR_FIELDS("ConfigMapArgs.GeneratorArgs", "ConfigMapArgs.GeneratorArgs.KvPairSources"), {0}};
+static const struct fx_field secret_plugin[] = {OBJECT("metadata", metadata_fields, "ObjectMeta"),
+        GENERATOR_FIELDS("SecretArgs.GeneratorArgs", "SecretArgs.GeneratorArgs.KvPairSources"),
+        INNER("type", STR, "SecretArgs"), {0}};
 static const struct fx_field iam_service[] = {STR("name"), STR("namespace"), {0}};
 static const struct fx_field iam_account[] = {STR("name"), STR("projectId"), {0}};
-static const struct fx_field iam_plugin[] = {INNER("cloud", STR),
-        INNER_OBJECT("kubernetesService", iam_service, "KubernetesService"),
-        INNER_OBJECT("serviceAccount", iam_account, "ServiceAccount"), {0}};
+static const struct fx_field iam_plugin[] = {INNER("cloud", STR, "IAMPolicyGeneratorArgs"),
+        INNER_OBJECT("kubernetesService", iam_service, "KubernetesService", "IAMPolicyGeneratorArgs"),
+        INNER_OBJECT("serviceAccount", iam_account, "ServiceAccount", "IAMPolicyGeneratorArgs"), {0}};
 
 static const struct {
 	const char *kind;

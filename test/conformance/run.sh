@@ -50,5 +50,12 @@ for dir in "$top"/test/conformance/kustomize/*/; do
 		echo "FAIL $(basename "$dir")"
 	fi
 done
+
+# What each row of the engine's reference does.
+out=$("$top/test/conformance/builds.py" "$build")
+[[ $(tail -n 1 <<<"$out") =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]] || { printf '%s\n' "$out"; failed=$((failed + 1)); }
+passed=$((passed + ${BASH_REMATCH[1]:-0})) failed=$((failed + ${BASH_REMATCH[2]:-0}))
+[ "${BASH_REMATCH[2]:-0}" -eq 0 ] || printf '%s\n' "$out"
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
