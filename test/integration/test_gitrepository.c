@@ -743,8 +743,13 @@ START_TEST(killed_again_and_again)
 	                          .revision = revision("main", last)});
 	fx_auto(tree) struct fx_tree *tree = download("app");
 	ck_assert_str_eq(fx_tree_find(tree, "app/a.yaml")->data, content);
+	/* A run that still ends has its own folder: only a stopped controller has none. */
+	int status;
+	stop_controller(&status);
+	ck_assert_int_eq(status, 0);
 	snprintf(command, sizeof(command), "test -z \"$(ls -d %s/gitrepository-* 2>/dev/null)\"", storage);
 	ck_assert_int_eq(system(command), 0);
+	start_controller();
 }
 END_TEST
 
