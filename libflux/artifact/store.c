@@ -276,7 +276,8 @@ int fx_store_create(
 		if (getrandom(&random, sizeof(random), 0) < 0)
 			return fx_fail_errno(err, "cannot name a temporary file");
 		free(f->temp);
-		if (asprintf(&f->temp, "%s.tmp-%016llx", path, (unsigned long long)random) < 0) {
+		if (asprintf(&f->temp, "%s" FX_STORE_TEMP_MARK "%016llx", path, (unsigned long long)random) <
+		        0) {
 			f->temp = NULL;
 			return fx_fail_nomem(err);
 		}

@@ -75,7 +75,8 @@ int fx_store_remove(struct fx_store *store, const char *path, struct fx_error *e
 int fx_store_remove_all(struct fx_store *store, const char *dir, struct fx_error *err) fx_must_use;
 
 /* Removes what is too old or too much in the directory of `current` (path of the artifact in
- * use, never removed). *out_count: files removed. */
+ * use, never removed), and what a killed process left unfinished there: nobody else may be
+ * writing in it. *out_count: artifacts removed. */
 int fx_store_collect(
         struct fx_store *store, const char *current, size_t *out_count, struct fx_error *err) fx_must_use;
 

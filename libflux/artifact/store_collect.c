@@ -17,6 +17,8 @@ struct candidate {
 
 struct collection {
 	FX_VEC(struct candidate) files;
+	/* Of writers that were killed: whoever collects is the only writer of the directory. */
+	FX_VEC(struct candidate) unfinished;
 	int64_t deadline_ms;
 };
 
@@ -24,7 +26,10 @@ static void collection_release(struct collection *c)
 {
 	fx_vec_foreach (struct candidate, f, &c->files)
 		free(f->path);
+	fx_vec_foreach (struct candidate, f, &c->unfinished)
+		free(f->path);
 	fx_vec_release(&c->files);
+	fx_vec_release(&c->unfinished);
 }
 
 static void fx_auto_collection(struct collection *c)
@@ -42,7 +47,8 @@ static int add_file(struct collection *c, const char *path, const struct stat *s
 {
 	struct candidate f = {.path = strdup(path),
 	        .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec};
-	if (f.path && fx_vec_push(&c->files, f))
+	bool unfinished = strstr(strrchr(path, '/'), FX_STORE_TEMP_MARK) != NULL;
+	if (f.path && (unfinished ? fx_vec_push(&c->unfinished, f) : fx_vec_push(&c->files, f)))
 		return 0;
 	free(f.path);
 	return -1;
@@ -61,7 +67,7 @@ static int walk(struct collection *c, int fd, const char *dir, int depth, struct
 	for (struct dirent *e; rc == 0 && (e = readdir(d));) {
 		struct stat st;
 		fx_autofree char *path = NULL;
-		if (c->files.len >= FX_STORE_GC_FILES_MAX || fx_now_ms() > c->deadline_ms)
+		if (c->files.len + c->unfinished.len >= FX_STORE_GC_FILES_MAX || fx_now_ms() > c->deadline_ms)
 			break;
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
 		        has_suffix(e->d_name, FX_STORE_LOCK_SUFFIX) ||
@@ -119,6 +125,11 @@ static void mark(struct collection *c, const char *current, const struct fx_stor
 
 static int sweep(struct fx_store *store, struct collection *c, size_t *count, struct fx_error *err)
 {
+	fx_vec_foreach (struct candidate, f, &c->unfinished) {
+		int rc = fx_store_remove(store, f->path, err);
+		if (rc != 0)
+			return rc;
+	}
 	fx_vec_foreach (struct candidate, f, &c->files) {
 		fx_autofree char *lock = NULL;
 		if (!f->garbage)

@@ -5,6 +5,8 @@
 #include "artifact/store.h"
 
 #define FX_STORE_LOCK_SUFFIX ".lock"
+/* In the name of a file that is still being written. */
+#define FX_STORE_TEMP_MARK ".tmp-"
 /* Directories deeper than this below an artifact's are not walked. */
 #define FX_STORE_DEPTH_MAX 32
 

@@ -274,6 +274,15 @@ START_TEST(store_unfinished_files_go)
 	fx_store_file_free(file);
 	snprintf(command, sizeof(command), "test -z \"$(ls %s/a/b)\"", dir);
 	ck_assert_int_eq(system(command), 0);
+
+	/* Those of a process that was killed in the middle, however young. */
+	size_t removed = 1;
+	put(store, "a/b/now", "x", 1);
+	put(store, "a/b/now.tmp-0123456789abcdef", "x", 1);
+	ck_assert_ok(fx_store_collect(store, "a/b/now", &removed, NULL), NULL);
+	ck_assert_uint_eq(removed, 0);
+	ck_assert(fx_store_has(store, "a/b/now"));
+	ck_assert(!fx_store_has(store, "a/b/now.tmp-0123456789abcdef"));
 }
 END_TEST
 
