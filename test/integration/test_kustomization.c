@@ -382,6 +382,53 @@ START_TEST(interval_without_requests)
 }
 END_TEST
 
+static json_int_t configmap_requests(const struct fx_buf *list)
+{
+	json_int_t sum = 0;
+	size_t i;
+	json_t *one;
+	fx_auto(json) json_t *counts = json_loads(fx_buf_str(list), 0, NULL);
+	json_array_foreach (counts, i, one) {
+		if (strstr(fx_json_str_at(one, "user"), ":kustomize-controller") &&
+		        strcmp(fx_json_str_at(one, "verb"), "watch") != 0 &&
+		        !strcmp(fx_json_str_at(one, "resource"), "configmaps"))
+			sum += fx_json_int_at(one, 0, "count");
+	}
+	return sum;
+}
+
+/* The first object of a stage that changes is written at once; but nothing is when another is refused. */
+START_TEST(changed_objects)
+{
+	struct app app = {.name = "changed"};
+	fx_cleanup(fx_auto_buf) struct fx_buf list = FX_BUF_INIT;
+	static const struct fx_test_file one[] = {{"a.yaml", CONFIG("changed-a", "one")},
+	        {"b.yaml", CONFIG("changed-b", "one")}, {NULL, NULL}},
+	                                 two[] = {{"b.yaml", CONFIG("changed-b", "two")}, {NULL, NULL}},
+	                                 broken[] = {{"a.yaml", CONFIG("changed-a", "three")},
+	                                         {"b.yaml", "apiVersion: v1\nkind: ConfigMap\n"
+	                                                    "metadata: {name: changed-b}\n"
+	                                                    "data: {not a key: x}\n"},
+	                                         {NULL, NULL}};
+	commit(&app, one, "first");
+	kustomization(&app, "");
+	wait_ready(&app);
+	if (!env.real)
+		take_requests(&list);
+	commit(&app, two, "one object");
+	wait_ready(&app);
+	wait_value("changed-b", "two");
+	if (!env.real) {
+		take_requests(&list);
+		ck_assert_msg(configmap_requests(&list) == 1, "%s", fx_buf_str(&list));
+	}
+	commit(&app, broken, "one good, one bad");
+	wait_failed(&app, "ReconciliationFailed", "ConfigMap/default/changed-b dry-run failed");
+	wait_value("changed-a", "one");
+	delete_app(&app);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("kustomization");
@@ -396,6 +443,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, suspended);
 	tcase_add_test(tc, ignored_fields);
 	tcase_add_test(tc, interval_without_requests);
+	tcase_add_test(tc, changed_objects);
 	tcase_add_loop_test(tc, mistake, 0, FX_COUNT(mistakes));
 	suite_add_tcase(suite, tc);
 	return suite;

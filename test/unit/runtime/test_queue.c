@@ -27,14 +27,17 @@ END_TEST
 START_TEST(priority_then_order)
 {
 	fx_auto(queue) struct fx_queue *q = fx_queue_new(&options);
+	ck_assert(!fx_queue_has_ready(q));
 	fx_queue_add(q, "low", FX_PRIORITY_INITIAL);
+	fx_queue_add(q, "settled", FX_PRIORITY_SETTLED);
 	fx_queue_add(q, "first", FX_PRIORITY_NORMAL);
 	fx_queue_add(q, "second", FX_PRIORITY_NORMAL);
 	fx_queue_add(q, "user", FX_PRIORITY_USER);
 	fx_queue_add(q, "first", FX_PRIORITY_NORMAL);
-	static const char *const want[] = {"user", "first", "second", "low"};
+	static const char *const want[] = {"user", "first", "second", "settled", "low"};
 	for (size_t i = 0; i < FX_COUNT(want); i++) {
 		struct fx_queue_item item;
+		ck_assert(fx_queue_has_ready(q));
 		ck_assert(fx_queue_get(q, &item));
 		ck_assert_str_eq(item.key, want[i]);
 		fx_queue_done(q, want[i]);
