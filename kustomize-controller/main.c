@@ -56,8 +56,8 @@ static const struct fx_flag own_flags[] = {
 
 static int make_fetcher(struct fx_ks *ks, const char *variable, struct fx_fetcher **out, struct fx_error *err)
 {
-	struct fx_fetcher_options o = {
-	        .http = ks->manager->http, .retries = (int)ks->flags->http_retry, .host = getenv(variable)};
+	/* Retries are a state of the Kustomization (reconciler.c). */
+	struct fx_fetcher_options o = {.http = ks->manager->http, .host = getenv(variable)};
 	return fx_fetcher_new(&o, out, err);
 }
 

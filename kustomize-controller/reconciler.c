@@ -589,6 +589,42 @@ static int run_work(struct fx_ks_run *run, struct work *w, struct fx_error *err)
 	return apply_objects(run, w, err);
 }
 
+/* A download that may succeed at the next try: 1 when there is one left, and when it is due. */
+static int retry_fetch(struct fx_ks_run *run, struct fx_error *failure)
+{
+	struct fx_ks_state *s = run->state;
+	if (!s->fetch_url || strcmp(s->fetch_url, run->artifact.url) != 0) {
+		fx_ks_state_set_text(&s->fetch_url, run->artifact.url);
+		s->fetch_failures = 0;
+	}
+	if (!fx_fetch_is_transient(failure))
+		return 0;
+	if (s->fetch_failures++ < run->ks->flags->http_retry) {
+		run->result->requeue_after_ms = failure->retry_after_ms
+		                                        ? failure->retry_after_ms
+		                                        : fx_fetch_retry_ms(s->fetch_failures);
+		return 1;
+	}
+	fx_error_wrap(failure, "failed to download archive: GET %s giving up after %d attempt(s)",
+	        run->artifact.url, s->fetch_failures);
+	s->fetch_failures = 0;
+	return 0;
+}
+
+/* No artifact yet: the condition says why, and the next pass tries again. */
+static int wait_for_artifact(struct fx_ks_run *run, const struct fx_error *failure, struct fx_error *err)
+{
+	char wait[FX_TIME_TEXT];
+	set_wait(run, FX_KS_WAIT_ARTIFACT);
+	progress(run, "Fetching manifests");
+	fx_ks_set(
+	        run, FX_CONDITION_READY, "False", FX_REASON_ARTIFACT_FAILED, "%s", fx_error_message(failure));
+	fx_duration_format(run->result->requeue_after_ms * 1000000, wait);
+	fx_reconcile_logf(run->reconcile, FX_LOG_INFO, "artifact cannot be fetched, retrying in %s: %s", wait,
+	        fx_error_message(failure));
+	return finish(run, err);
+}
+
 static int reconcile_artifact(struct fx_ks_run *run, struct fx_error *err)
 {
 	struct fx_ks_state *s = run->state;
@@ -598,10 +634,11 @@ static int reconcile_artifact(struct fx_ks_run *run, struct fx_error *err)
 	if (s->wait == FX_KS_WAIT_STAGE) {
 		fx_buf_add_str(&run->changes, s->changes ? s->changes : "");
 	} else {
-		set_wait(run, FX_KS_IDLE);
 		memset(s->stage_started_ns, 0, sizeof(s->stage_started_ns));
 		s->kind_missed_ns = 0;
-		s->run_started_ns = run->reconcile->started_ns;
+		if (s->wait != FX_KS_WAIT_ARTIFACT)
+			s->run_started_ns = run->reconcile->started_ns;
+		set_wait(run, FX_KS_IDLE);
 	}
 	/* The start of a run is shown only by what comes of it, unless that takes long: every write is
 	 * seen by each client that watches. */
@@ -614,10 +651,13 @@ static int reconcile_artifact(struct fx_ks_run *run, struct fx_error *err)
 		run->result->requeue_after_ms = run->ks->options->requeue_dependency_ns / 1000000;
 		return finish(run, err);
 	}
+	if (rc < 0 && !strcmp(reason, FX_REASON_ARTIFACT_FAILED) && retry_fetch(run, &failure))
+		return wait_for_artifact(run, &failure, err);
 	if (rc < 0) {
 		progress(run, "Fetching manifests");
 		return fail_run(run, reason, false, &failure, err);
 	}
+	s->fetch_failures = 0;
 	return run_work(run, &w, err);
 }
 

@@ -12,6 +12,8 @@
  *              |     checks again                  changes: apply again         no watch sees it, the
  * deadline: v                                   (what is done costs nothing) health again retry later
  *
+ *   fetch fails -> WAIT_ARTIFACT, tries of --http-retry with growing pauses, a new revision at once
+ *
  *   deleted: finalize -> [WAIT_GONE] -> finalizer removed
  *
  * A run writes the status once at its end, once when it begins to wait for health, and before a phase

@@ -16,6 +16,7 @@ static void state_free(struct fx_ks_state *s)
 	free(s->origin_revision);
 	free(s->changes);
 	free(s->cancel_by);
+	free(s->fetch_url);
 	free(s->trace);
 	fx_map_release(&s->applied);
 	free(s);

@@ -41,6 +41,7 @@ struct fx_applied {
 
 enum fx_ks_wait {
 	FX_KS_IDLE,
+	FX_KS_WAIT_ARTIFACT,   /* the artifact server must answer */
 	FX_KS_WAIT_STAGE,      /* definitions or classes must become current, or their kinds be served */
 	FX_KS_WAIT_HEALTH,     /* applied or named objects must become current */
 	FX_KS_WAIT_DEPENDENCY, /* other Kustomizations must become ready */
@@ -63,6 +64,8 @@ struct fx_ks_state {
 	                         */
 	int64_t run_started_ns;
 	bool wait_is_shown; /* the status says that this run waits for health */
+	int fetch_failures; /* downloads in a row of the artifact fetch_url that failed */
+	char *fetch_url;
 	int64_t generation;
 	char *revision;  /* of the run that waits */
 	char *requested; /* its requestedAt token */

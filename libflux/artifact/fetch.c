@@ -132,8 +132,9 @@ static char *url_for(const struct fx_fetcher *f, const char *url)
 	return asprintf(&out, "%.*s%s%s", (int)(authority - url), url, f->host, path) < 0 ? NULL : out;
 }
 
-static int check_status(const char *url, int status, struct fx_error *err)
+static int check_status(const char *url, const struct fx_http_response *head, struct fx_error *err)
 {
+	int status = head->status;
 	if (status == 200)
 		return 0;
 	if (status == 404)
@@ -141,7 +142,10 @@ static int check_status(const char *url, int status, struct fx_error *err)
 	enum fx_error_code code = status == 429                    ? FX_E_TOO_MANY
 	                          : status >= 500 && status != 501 ? FX_E_UNAVAILABLE
 	                                                           : FX_E_PROTOCOL;
-	return fx_fail(err, code, "failed to download archive from %s (status: %d)", url, status);
+	int rc = fx_fail(err, code, "failed to download archive from %s (status: %d)", url, status);
+	if (err && (status == 429 || status == 503))
+		err->retry_after_ms = fx_http_response_retry_after_ms(head);
+	return rc;
 }
 
 /* Reads the body: every byte goes into the digest and into the tree. */
@@ -184,7 +188,7 @@ static int download(struct fx_fetcher *f, const char *url, const struct fx_diges
 	__atomic_fetch_add(&f->downloads, 1, __ATOMIC_RELAXED);
 	int rc = fx_http_open(f->options.http, &request, cancel, &stream, err);
 	if (rc == 0)
-		rc = check_status(url, fx_http_stream_head(stream)->status, err);
+		rc = check_status(url, fx_http_stream_head(stream), err);
 	if (rc == 0)
 		rc = fx_tree_builder_new(NULL, &builder, err);
 	if (rc == 0)
@@ -199,7 +203,7 @@ static int download(struct fx_fetcher *f, const char *url, const struct fx_diges
 	return fx_tree_builder_finish(builder, out, err);
 }
 
-static bool worth_a_retry(const struct fx_error *err)
+bool fx_fetch_is_transient(const struct fx_error *err)
 {
 	return err->code == FX_E_CONNECT || err->code == FX_E_UNAVAILABLE || err->code == FX_E_TOO_MANY;
 }
@@ -212,11 +216,12 @@ static int download_with_retries(struct fx_fetcher *f, const char *url, const st
 		int rc = download(f, url, want, cancel, out, &try);
 		if (rc == 0)
 			return 0;
-		if (!worth_a_retry(&try) || failures++ >= f->options.retries) {
+		if (!fx_fetch_is_transient(&try) || failures++ >= f->options.retries) {
 			fx_error_move(err, &try);
 			return rc;
 		}
-		rc = pause_for(f, cancel, fx_fetch_retry_ms(failures), err);
+		rc = pause_for(f, cancel,
+		        try.retry_after_ms ? try.retry_after_ms : fx_fetch_retry_ms(failures), err);
 		if (rc != 0)
 			return rc;
 	}

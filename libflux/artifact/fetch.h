@@ -46,6 +46,9 @@ int fx_fetch(struct fx_fetcher *fetcher, const char *source, const char *url, co
 /* Lets go of a deleted source's tree. */
 void fx_fetch_forget(struct fx_fetcher *fetcher, const char *source);
 
+/* True for a failure that may be over at the next try: no connection, 429, 5xx but 501. Its
+ * retry_after_ms is the server's Retry-After. */
+bool fx_fetch_is_transient(const struct fx_error *err);
 /* Pause after the given number of failures (1: the first). */
 int fx_fetch_retry_ms(int failures);
 

@@ -330,6 +330,7 @@ START_TEST(source_is_away)
 	ck_assert_ok(fx_test_controller_stop(&env.kustomize, &err), &err);
 	ck_assert_ok(fx_test_controller_start(&env, &env.kustomize, &err), &err);
 	add("late", "./good", "  targetNamespace: kube-public\n");
+	expect(KIND, "late", &(struct fx_test_condition){.status = "False", .reason = "ArtifactFailed"});
 	ck_assert_ok(fx_test_controller_start(&env, &env.source, &err), &err);
 	expect_applied("good");
 	expect_applied("late");
