@@ -89,7 +89,14 @@ static void orphan(struct fx_ks_run *run, const struct fx_inventory *inventory)
 	event(run, FX_KS_ERROR, fx_buf_str(&text));
 }
 
-/* Gives 1 while something is still there. */
+/* What asking again does not change. */
+static bool is_final(const struct fx_error *err)
+{
+	return err->code == FX_E_FORBIDDEN || err->code == FX_E_UNAUTHORIZED || err->code == FX_E_INVALID ||
+	       err->kind == FX_KIND_BUG;
+}
+
+/* Gives 1 while something is still there, or cannot be told to be gone. */
 static int wait_gone(struct fx_ks_run *run, const struct fx_inventory *inventory)
 {
 	struct fx_ks_state *s = run->state;
@@ -99,7 +106,7 @@ static int wait_gone(struct fx_ks_run *run, const struct fx_inventory *inventory
 		there = fx_prune_is_there(run, &inventory->items[i], &err);
 	if (there == 0)
 		return 0;
-	if (there < 0 || fx_now_ns() >= s->wait_deadline_ns) {
+	if ((there < 0 && is_final(&err)) || fx_now_ns() >= s->wait_deadline_ns) {
 		event(run, FX_KS_ERROR, "failed to wait for resources termination");
 		return 0;
 	}
@@ -128,12 +135,33 @@ static int delete_objects(struct fx_ks_run *run, const struct fx_inventory *inve
 	return wait_gone(run, &pruned.deleted);
 }
 
+/* The objects are in another cluster, which this version cannot reach: looked for here they would count as
+ * gone, and nobody would know of them any more. The finalizer stays until somebody decides. */
+static int keep_remote(struct fx_ks_run *run, const struct fx_inventory *inventory, struct fx_error *err)
+{
+	fx_cleanup(fx_auto_buf) struct fx_buf text = FX_BUF_INIT;
+	fx_buf_addf(&text,
+	        "deletion is blocked: %zu object(s) were applied through spec.kubeConfig, which this version "
+	        "of the "
+	        "controller does not support, and would be left behind; set spec.deletionPolicy to Orphan to "
+	        "leave them, or let a controller that supports spec.kubeConfig delete them",
+	        inventory->len);
+	bool is_news =
+	        strcmp(fx_conditions_message(run->conditions, FX_CONDITION_READY), fx_buf_str(&text)) != 0;
+	fx_ks_stall(run, FX_REASON_PRUNE_FAILED, fx_buf_str(&text));
+	if (is_news)
+		event(run, FX_KS_ERROR, fx_buf_str(&text));
+	return fx_ks_write(run, err);
+}
+
 int fx_ks_finalize(struct fx_ks_run *run, struct fx_error *err)
 {
 	fx_auto(inventory) struct fx_inventory inventory = {0};
 	int rc = fx_inventory_read(json_object_get(run->status, "inventory"), &inventory, err);
 	if (rc < 0)
 		return rc;
+	if (wants_deletion(run) && inventory.len && json_is_object(json_object_get(run->spec, "kubeConfig")))
+		return keep_remote(run, &inventory, err);
 	if (wants_deletion(run) && inventory.len) {
 		int exists = account_exists(run, err);
 		if (exists < 0)
