@@ -8,8 +8,12 @@
 #include <pthread.h>
 #include <string.h>
 
-/* A watch that is forbidden or whose resource is gone is given up after so many failures. */
+/* A watch that is forbidden or whose resource is gone is given up after so many failures. It is tried again
+ * when an object of the resource is applied: at once when the resource was gone, else after a pause that
+ * doubles from the first to the second value. */
 #define FAILURES_MAX 3
+#define PAUSE_MIN_MS (60 * 1000)
+#define PAUSE_MAX_MS (60 * 60 * 1000)
 
 struct record {
 	struct fx_live_record live;
@@ -21,9 +25,11 @@ struct watch {
 	struct fx_live *live;
 	struct fx_resource resource;
 	struct fx_reflector *reflector;
-	int failures; /* loop thread only */
-	bool given_up;
 	bool trivial;
+	/* Under the lock. */
+	int failures;
+	bool given_up;
+	int64_t pause_ms, again_ms; /* the last pause, and when it ends; again_ms 0: at once */
 };
 
 struct fx_live {
@@ -66,6 +72,14 @@ static void *pack(void *arg, const json_t *object)
 	return r;
 }
 
+static void note_works(struct watch *w)
+{
+	pthread_mutex_lock(&w->live->lock);
+	w->failures = 0;
+	w->pause_ms = 0;
+	pthread_mutex_unlock(&w->live->lock);
+}
+
 static void on_change(void *arg, const struct fx_reflector_event *event)
 {
 	struct watch *w = arg;
@@ -78,7 +92,7 @@ static void on_change(void *arg, const struct fx_reflector_event *event)
 	        .namespace = event->namespace_,
 	        .name = event->name};
 	fx_cleanup(fx_auto_buf) struct fx_buf id = FX_BUF_INIT;
-	w->failures = 0;
+	note_works(w);
 	if (!any)
 		return;
 	fx_entry_id(&ref, &id);
@@ -93,6 +107,7 @@ static void on_change(void *arg, const struct fx_reflector_event *event)
 static void on_synced(void *arg)
 {
 	struct watch *w = arg;
+	note_works(w);
 	if (w->live->options.on_synced)
 		w->live->options.on_synced(w->live->options.arg, &w->resource);
 }
@@ -102,12 +117,17 @@ static void on_error(void *arg, const struct fx_error *err)
 	struct watch *w = arg;
 	if (err->code != FX_E_FORBIDDEN && err->code != FX_E_NOT_FOUND && err->code != FX_E_UNSUPPORTED)
 		return;
-	if (++w->failures < FAILURES_MAX)
-		return;
 	pthread_mutex_lock(&w->live->lock);
-	w->given_up = true;
+	bool give_up = ++w->failures >= FAILURES_MAX;
+	if (give_up) {
+		int64_t pause_ms = w->pause_ms ? w->pause_ms * 2 : PAUSE_MIN_MS;
+		w->given_up = true;
+		w->pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
+		w->again_ms = err->code == FX_E_NOT_FOUND ? 0 : fx_now_ms() + w->pause_ms;
+	}
 	pthread_mutex_unlock(&w->live->lock);
-	fx_reflector_stop(w->reflector);
+	if (give_up)
+		fx_reflector_stop(w->reflector);
 }
 
 static void watch_free(void *p)
@@ -173,7 +193,7 @@ static struct watch *find_watch(struct fx_live *live, const struct fx_resource *
 {
 	char key[sizeof(resource->group) + sizeof(resource->resource) + 2];
 	watch_key(resource, key, sizeof(key));
-	struct watch *fresh = NULL;
+	struct watch *fresh = NULL, *revived = NULL;
 	pthread_mutex_lock(&live->lock);
 	struct watch *w = fx_map_get(&live->watches, key);
 	if (!w && make && resource->listable && live->watches.len < FX_LIVE_WATCHES_MAX) {
@@ -183,11 +203,16 @@ static struct watch *find_watch(struct fx_live *live, const struct fx_resource *
 			w = fresh = NULL;
 		}
 	}
+	if (w && w->given_up && make && fx_now_ms() >= w->again_ms) {
+		w->given_up = false;
+		w->failures = 0;
+		revived = w;
+	}
 	if (w && w->given_up)
 		w = NULL;
 	pthread_mutex_unlock(&live->lock);
-	if (fresh)
-		fx_reflector_start(fresh->reflector);
+	if (fresh || revived)
+		fx_reflector_start(fresh ? fresh->reflector : revived->reflector);
 	return w;
 }
 
