@@ -115,7 +115,11 @@ static void note_applied(struct apply *a, const struct item *it, const json_t *l
 	fresh->fields = live ? fx_fields_hash(live) : 0;
 	fresh->desired = it->desired;
 	fresh->applied_ms = fx_now_ms();
-	fresh->dirty = false;
+	fresh->dirty = fresh->taken = false;
+	fresh->paused_ms = 0;
+	/* What others may change is no fight. */
+	if (it->before.dirty && !it->apply && fresh->fights)
+		fresh->fights--;
 	fresh->skipped = it->action == FX_SSA_SKIPPED;
 	fresh->current_on_absence = fx_ref_is(&it->ref, "batch", "Job") &&
 	                            fx_json_at(it->object, "spec", "ttlSecondsAfterFinished") != NULL;
@@ -415,21 +419,44 @@ static int plan(struct apply *a, struct item *it, struct fx_error *err)
 	return rc < 0 ? rc : plan_with_dry_run(a, it, err);
 }
 
+static void warn(struct apply *a, const struct item *it, const char *text)
+{
+	fx_cleanup(fx_auto_buf) struct fx_buf subject = FX_BUF_INIT;
+	subject_of(it, &subject);
+	fx_ks_event(a->run, FX_KS_ERROR, a->run->artifact.revision, a->run->artifact.origin_revision, false,
+	        "%s %s", fx_buf_str(&subject), text);
+}
+
+/* It was ours and another Kustomization has it in its set too. True when that was said. */
+static bool warn_about_owner(struct apply *a, const struct item *it)
+{
+	const char *name = fx_manifest_label(it->live, FX_KS_OWNER_NAME);
+	const char *ns = fx_manifest_label(it->live, FX_KS_OWNER_NAMESPACE);
+	fx_cleanup(fx_auto_buf) struct fx_buf text = FX_BUF_INIT;
+	if (!it->known || !name || !ns ||
+	        (!strcmp(name, a->run->reconcile->name) && !strcmp(ns, a->run->reconcile->namespace_)))
+		return false;
+	fx_buf_addf(&text,
+	        "is also applied by Kustomization/%s/%s, which had taken it over: an object needs one owner",
+	        ns, name);
+	warn(a, it, fx_buf_str(&text));
+	return true;
+}
+
 /* Somebody keeps changing it: say so, and who. */
 static void warn_about_fight(struct apply *a, const struct item *it)
 {
 	char manager[128], pause[FX_TIME_TEXT];
-	if (!it->known || !it->before.dirty || it->before.fights <= FX_FIGHT_FREE)
+	fx_cleanup(fx_auto_buf) struct fx_buf text = FX_BUF_INIT;
+	if (warn_about_owner(a, it) || !it->known || !it->before.dirty || it->before.fights <= FX_FIGHT_FREE)
 		return;
-	fx_cleanup(fx_auto_buf) struct fx_buf subject = FX_BUF_INIT;
-	subject_of(it, &subject);
 	fx_live_manager(
 	        a->run->ks->live, &it->resource, it->ref.namespace, it->ref.name, manager, sizeof(manager));
 	struct fx_applied copy = it->before;
 	fx_duration_format(fx_applied_pause_ms(&copy, fx_now_ms()) * 1000000, pause);
-	fx_ks_event(a->run, FX_KS_ERROR, a->run->artifact.revision, a->run->artifact.origin_revision, false,
-	        "%s is changed again and again by field manager \"%s\", next correction in %s",
-	        fx_buf_str(&subject), *manager ? manager : "unknown", pause);
+	fx_buf_addf(&text, "is changed again and again by field manager \"%s\", next correction in %s",
+	        *manager ? manager : "unknown", pause);
+	warn(a, it, fx_buf_str(&text));
 }
 
 static void add_change(struct fx_ks_run *run, const struct item *it)

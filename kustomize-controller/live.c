@@ -102,6 +102,11 @@ static void on_change(void *arg, const struct fx_reflector_event *event)
 	        .status_changed = !old || !now || old->live.status != now->live.status,
 	        .manager = any->text + any->manager};
 	w->live->options.on_event(w->live->options.arg, &e);
+	if (!old || !now || !strcmp(old->text, now->text))
+		return;
+	e.owner = old->text;
+	e.taken = true;
+	w->live->options.on_event(w->live->options.arg, &e);
 }
 
 static void on_synced(void *arg)

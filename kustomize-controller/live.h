@@ -33,6 +33,7 @@ struct fx_live_event {
 	const char *id;                   /* inventory id of the object */
 	const struct fx_live_record *now; /* NULL: deleted */
 	bool status_changed;
+	bool taken;          /* another Kustomization has put its name on it */
 	const char *manager; /* who last wrote fields of it, besides us; "" unknown */
 };
 

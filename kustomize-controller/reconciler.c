@@ -801,13 +801,16 @@ static int cancel_wait(struct fx_ks_run *run, const char *by, struct fx_error *e
 	return finish(run, err);
 }
 
-/* Objects that were changed while the others come up are put right at once. */
+/* Objects that were changed while the others come up are put right, those that somebody fights over when
+ * their pause is over. */
 static bool something_is_dirty(struct fx_ks_run *run)
 {
 	bool dirty = false;
+	int64_t now_ms = fx_now_ms();
 	pthread_mutex_lock(&run->ks->states.lock);
 	for (struct fx_map_slot *slot = NULL; (slot = fx_map_next(&run->state->applied, slot));)
-		dirty = dirty || ((struct fx_applied *)slot->value)->dirty;
+		dirty = dirty || (((struct fx_applied *)slot->value)->dirty &&
+		                         ((struct fx_applied *)slot->value)->paused_ms <= now_ms);
 	pthread_mutex_unlock(&run->ks->states.lock);
 	return dirty;
 }

@@ -71,33 +71,37 @@ struct fx_ks_state *fx_ks_state_begin(struct fx_ks_states *states, const char *k
 	if (s) {
 		s->refs++;
 		s->running = true;
-		s->wake = false;
+		s->wake = s->wake_health = false;
 	}
 	pthread_mutex_unlock(&states->lock);
 	return s;
 }
 
-/* What was changed while the run went on counts like what is changed at other times. 0 when nothing was. */
+/* What was changed while the run went on counts like what is changed at other times. Milliseconds until the
+ * first pause ends, -1 when none does. */
 static int64_t pause_of_dirty(struct fx_ks_state *s)
 {
-	int64_t now_ms = fx_now_ms(), least_ms = INT64_MAX;
+	int64_t now_ms = fx_now_ms(), least_ms = -1;
 	for (struct fx_map_slot *slot = NULL; (slot = fx_map_next(&s->applied, slot));) {
 		struct fx_applied *a = slot->value;
 		if (!a->dirty)
 			continue;
-		int64_t pause_ms = fx_applied_pause_ms(a, now_ms);
-		if (pause_ms < least_ms)
-			least_ms = pause_ms;
+		bool is_new = !a->paused_ms && s->wake;
+		int64_t left_ms = is_new ? fx_applied_pause_ms(a, now_ms) : a->paused_ms - now_ms;
+		/* A pause that is over has had its run, which could not help. */
+		if ((is_new || left_ms > 0) && (least_ms < 0 || left_ms < least_ms))
+			least_ms = left_ms;
 	}
-	return least_ms == INT64_MAX ? 0 : least_ms;
+	return least_ms;
 }
 
 int64_t fx_ks_state_end(struct fx_ks_states *states, struct fx_ks_state *state)
 {
 	pthread_mutex_lock(&states->lock);
-	int64_t again_ms = state->wake && !state->gone ? pause_of_dirty(state) : -1;
-	state->running = false;
-	state->wake = false;
+	int64_t again_ms = state->gone ? -1 : pause_of_dirty(state);
+	if (!state->gone && state->wake_health)
+		again_ms = 0;
+	state->running = state->wake = state->wake_health = false;
 	state_unref(state);
 	pthread_mutex_unlock(&states->lock);
 	return again_ms;
@@ -245,9 +249,11 @@ int64_t fx_applied_pause_ms(struct fx_applied *applied, int64_t now_ms)
 	applied->drifted_ms = now_ms;
 	if (applied->fights < UINT16_MAX)
 		applied->fights++;
-	if (applied->fights <= FX_FIGHT_FREE)
-		return 0;
-	int step = applied->fights - FX_FIGHT_FREE - 1;
-	int64_t pause = step < 20 ? (int64_t)FX_FIGHT_PAUSE_MIN_MS << step : FX_FIGHT_PAUSE_MAX_MS;
-	return pause < FX_FIGHT_PAUSE_MAX_MS ? pause : FX_FIGHT_PAUSE_MAX_MS;
+	int step = applied->fights - 1 - (applied->taken ? 0 : FX_FIGHT_FREE);
+	int64_t first = applied->taken ? FX_TAKEN_PAUSE_MIN_MS : FX_FIGHT_PAUSE_MIN_MS, pause = 0;
+	if (step >= 0)
+		pause = step < 20 && first << step < FX_FIGHT_PAUSE_MAX_MS ? first << step
+		                                                           : FX_FIGHT_PAUSE_MAX_MS;
+	applied->paused_ms = now_ms + pause;
+	return pause;
 }

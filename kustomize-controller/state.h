@@ -4,8 +4,8 @@
  * of it can be lost: a run finds the same place again from the cluster.
  *
  * Thread safe: one lock for the table. The state that a run has is the run's own, but for what the
- * loop shares with it, which is used under the lock: running, wake, gone, cancel_by, applied, and
- * wait (see fx_ks_state_set_wait()).
+ * loop shares with it, which is used under the lock: running, wake, wake_health, gone, cancel_by, applied,
+ * and wait (see fx_ks_state_set_wait()).
  */
 #ifndef KUSTOMIZE_CONTROLLER_STATE_H
 #define KUSTOMIZE_CONTROLLER_STATE_H
@@ -24,6 +24,9 @@
 #define FX_FIGHT_WINDOW_MS (10 * 60 * 1000)
 /* Corrections of one object that are made at once before the pauses and the warning begin. */
 #define FX_FIGHT_FREE 3
+/* The first pause when another Kustomization has taken an object over: an object that moves from one to the
+ * other must not go back and forth until both have seen what Git says. */
+#define FX_TAKEN_PAUSE_MIN_MS (60 * 1000)
 
 /* One applied object. */
 struct fx_applied {
@@ -32,8 +35,10 @@ struct fx_applied {
 	uint64_t desired;        /* hash of what was sent */
 	int64_t applied_ms;      /* when we looked at or wrote it last, fx_now_ns() in ms */
 	int64_t drifted_ms;      /* last time that others changed it */
+	int64_t paused_ms;       /* when the pause of a dirty one ends; 0: not counted yet */
 	uint16_t fights;         /* how often in a row */
 	bool dirty;              /* changed or deleted since */
+	bool taken;              /* by another Kustomization */
 	bool skipped;            /* not applied: a policy says so */
 	bool current_on_absence; /* a Job that removes itself */
 	uint32_t run;            /* the last run that had it */
@@ -52,7 +57,8 @@ struct fx_ks_state {
 	int refs;
 	bool gone; /* no longer in the table */
 	bool running;
-	bool wake; /* an event came while it ran */
+	bool wake;        /* an object was changed while it ran */
+	bool wake_health; /* what it waits for came along while it ran */
 
 	/* Position. */
 	enum fx_ks_wait wait;
@@ -111,7 +117,7 @@ void fx_ks_states_release(struct fx_ks_states *states);
 /* The state for a run: made when it is not there, marked as running. NULL without memory. */
 struct fx_ks_state *fx_ks_state_begin(struct fx_ks_states *states, const char *key);
 /* Ends the run. Milliseconds until the next one when an event came meanwhile that asks for it (0: at once; a
- * fight over an object is slowed down here as anywhere), or -1. */
+ * fight over an object is slowed down here as anywhere) or when a pause is not over yet, or -1. */
 int64_t fx_ks_state_end(struct fx_ks_states *states, struct fx_ks_state *state);
 
 /* What the run waits for from now on. Only the run that has the state changes it, so that it may read
@@ -131,7 +137,8 @@ void fx_ks_states_note(struct fx_ks_states *states, const char *key, const json_
 struct fx_ks_facts *fx_ks_facts_of(const json_t *object);
 void fx_ks_facts_free(struct fx_ks_facts *facts);
 
-/* Pause before an object that others have just changed is put right; counts the change. */
+/* Pause before an object that others have just changed is put right; counts the change and keeps the end of
+ * the pause. */
 int64_t fx_applied_pause_ms(struct fx_applied *applied, int64_t now_ms);
 
 #endif

@@ -189,6 +189,8 @@ static void put_right(struct fx_ks *ks, const char *owner, struct fx_ks_state *s
 {
 	bool first = !a->dirty;
 	a->dirty = true;
+	if (first)
+		a->paused_ms = 0;
 	if (state->running)
 		state->wake = true;
 	else if (first)
@@ -238,17 +240,19 @@ static void on_live(void *arg, const struct fx_live_event *event)
 	const struct fx_ks_facts *facts = fx_map_get(&ks->states.facts, event->owner);
 	if (!a || (facts && facts->suspended)) {
 		/* Suspended: it is looked at when it is resumed. */
-		if (a && is_drift(event, a))
+		if (a && (event->taken || is_drift(event, a)))
 			a->dirty = true;
 		pthread_mutex_unlock(&ks->states.lock);
 		return;
 	}
-	if (is_drift(event, a)) {
+	if (event->taken)
+		a->taken = true;
+	if (event->taken || is_drift(event, a)) {
 		put_right(ks, event->owner, state, a);
 	} else if (tells_health(event) || state->wait == FX_KS_WAIT_STAGE) {
 		if (state->running)
-			state->wake = state->wake || state->wait == FX_KS_WAIT_HEALTH ||
-			              state->wait == FX_KS_WAIT_STAGE;
+			state->wake_health = state->wake_health || state->wait == FX_KS_WAIT_HEALTH ||
+			                     state->wait == FX_KS_WAIT_STAGE;
 		else if (state->wait == FX_KS_WAIT_HEALTH || state->wait == FX_KS_WAIT_STAGE)
 			enqueue_key(ks, event->owner, FX_PRIORITY_WAITED, 0);
 	}
