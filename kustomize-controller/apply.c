@@ -27,6 +27,7 @@ struct item {
 	bool blind; /* phase B writes it without a dry run */
 	enum fx_ssa_action action;
 	json_t *live, *dry_run;
+	char *rival; /* who wrote fields of it last, besides us; NULL: not looked for or not known */
 };
 
 struct apply {
@@ -43,6 +44,7 @@ static void items_free(struct item *items, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		free(items[i].id);
+		free(items[i].rival);
 		json_decref(items[i].live);
 		json_decref(items[i].dry_run);
 	}
@@ -217,6 +219,8 @@ static int get_live(struct apply *a, struct item *it, struct fx_error *err)
 		return 0;
 	if (rc < 0)
 		fx_error_move(err, &missing);
+	else if (it->before.dirty && !it->rival)
+		it->rival = strdup(fx_fields_last_other_manager(it->live));
 	return rc;
 }
 
@@ -446,16 +450,14 @@ static bool warn_about_owner(struct apply *a, const struct item *it)
 /* Somebody keeps changing it: say so, and who. */
 static void warn_about_fight(struct apply *a, const struct item *it)
 {
-	char manager[128], pause[FX_TIME_TEXT];
+	char pause[FX_TIME_TEXT];
 	fx_cleanup(fx_auto_buf) struct fx_buf text = FX_BUF_INIT;
 	if (warn_about_owner(a, it) || !it->known || !it->before.dirty || it->before.fights <= FX_FIGHT_FREE)
 		return;
-	fx_live_manager(
-	        a->run->ks->live, &it->resource, it->ref.namespace, it->ref.name, manager, sizeof(manager));
 	struct fx_applied copy = it->before;
 	fx_duration_format(fx_applied_pause_ms(&copy, fx_now_ms()) * 1000000, pause);
 	fx_buf_addf(&text, "is changed again and again by field manager \"%s\", next correction in %s",
-	        *manager ? manager : "unknown", pause);
+	        it->rival && *it->rival ? it->rival : "unknown", pause);
 	warn(a, it, fx_buf_str(&text));
 }
 

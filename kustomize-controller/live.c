@@ -17,8 +17,7 @@
 
 struct record {
 	struct fx_live_record live;
-	uint16_t manager; /* offset in text */
-	char text[];      /* owner, NUL, manager, NUL */
+	char owner[];
 };
 
 struct watch {
@@ -50,14 +49,11 @@ static void *pack(void *arg, const json_t *object)
 	const char *name = fx_manifest_label(object, FX_KS_OWNER_NAME);
 	if (!ns || !name)
 		return NULL;
-	const char *manager = fx_fields_last_other_manager(object);
-	size_t owner_len = strlen(ns) + 1 + strlen(name), size = owner_len + strlen(manager) + 2;
+	size_t size = strlen(ns) + 1 + strlen(name) + 1;
 	struct record *r = malloc(sizeof(*r) + size);
 	if (!r)
 		return NULL;
-	snprintf(r->text, size, "%s/%s", ns, name);
-	r->manager = (uint16_t)(owner_len + 1);
-	strcpy(r->text + owner_len + 1, manager);
+	snprintf(r->owner, size, "%s/%s", ns, name);
 	bool merge = fx_manifest_is_marked(object, FX_MARK_SSA, "Merge");
 	r->live = (struct fx_live_record){
 	        .version = fx_live_version(object),
@@ -96,15 +92,14 @@ static void on_change(void *arg, const struct fx_reflector_event *event)
 	if (!any)
 		return;
 	fx_entry_id(&ref, &id);
-	struct fx_live_event e = {.owner = any->text,
+	struct fx_live_event e = {.owner = any->owner,
 	        .id = fx_buf_str(&id),
 	        .now = now ? &now->live : NULL,
-	        .status_changed = !old || !now || old->live.status != now->live.status,
-	        .manager = any->text + any->manager};
+	        .status_changed = !old || !now || old->live.status != now->live.status};
 	w->live->options.on_event(w->live->options.arg, &e);
-	if (!old || !now || !strcmp(old->text, now->text))
+	if (!old || !now || !strcmp(old->owner, now->owner))
 		return;
-	e.owner = old->text;
+	e.owner = old->owner;
 	e.taken = true;
 	w->live->options.on_event(w->live->options.arg, &e);
 }
@@ -250,27 +245,4 @@ bool fx_live_is_gone(struct fx_live *live, const struct fx_resource *resource, c
 	/* The version before the look: an image gets no older in between. */
 	return w && version && fx_reflector_version(w->reflector) >= version &&
 	       fx_live_get(live, resource, namespace_, name, &ignored) == 0;
-}
-
-struct manager_text {
-	char *out;
-	size_t size;
-};
-
-static void copy_manager(void *arg, const void *record)
-{
-	struct manager_text *m = arg;
-	const struct record *r = record;
-	snprintf(m->out, m->size, "%s", r->text + r->manager);
-}
-
-void fx_live_manager(struct fx_live *live, const struct fx_resource *resource, const char *namespace_,
-        const char *name, char *out, size_t size)
-{
-	struct manager_text m = {out, size};
-	struct watch *w = find_watch(live, resource, false);
-	*out = 0;
-	if (w)
-		fx_reflector_read(
-		        w->reflector, resource->namespaced ? namespace_ : "", name, copy_manager, &m);
 }

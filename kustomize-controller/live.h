@@ -33,8 +33,7 @@ struct fx_live_event {
 	const char *id;                   /* inventory id of the object */
 	const struct fx_live_record *now; /* NULL: deleted */
 	bool status_changed;
-	bool taken;          /* another Kustomization has put its name on it */
-	const char *manager; /* who last wrote fields of it, besides us; "" unknown */
+	bool taken; /* another Kustomization has put its name on it */
 };
 
 struct fx_live_options {
@@ -62,10 +61,6 @@ int fx_live_get(struct fx_live *live, const struct fx_resource *resource, const 
  * since: the image has come further and does not have it. */
 bool fx_live_is_gone(struct fx_live *live, const struct fx_resource *resource, const char *namespace_,
         const char *name, uint64_t version);
-
-/* Who last wrote an object besides us: copied to out, "" when unknown. */
-void fx_live_manager(struct fx_live *live, const struct fx_resource *resource, const char *namespace_,
-        const char *name, char *out, size_t size);
 
 /* resourceVersion of an object as a number. */
 uint64_t fx_live_version(const json_t *object);
