@@ -68,6 +68,17 @@ static void *pack(void *arg, const json_t *object)
 	return r;
 }
 
+static void add_id(const struct watch *w, const char *namespace_, const char *name, struct fx_buf *out)
+{
+	struct fx_ref ref = {.group = w->resource.group,
+	        .group_len = strlen(w->resource.group),
+	        .kind = w->resource.kind,
+	        .version = w->resource.version,
+	        .namespace = namespace_,
+	        .name = name};
+	fx_entry_id(&ref, out);
+}
+
 static void note_works(struct watch *w)
 {
 	pthread_mutex_lock(&w->live->lock);
@@ -81,17 +92,11 @@ static void on_change(void *arg, const struct fx_reflector_event *event)
 	struct watch *w = arg;
 	const struct record *old = event->old_record, *now = event->new_record;
 	const struct record *any = now ? now : old;
-	struct fx_ref ref = {.group = w->resource.group,
-	        .group_len = strlen(w->resource.group),
-	        .kind = w->resource.kind,
-	        .version = w->resource.version,
-	        .namespace = event->namespace_,
-	        .name = event->name};
 	fx_cleanup(fx_auto_buf) struct fx_buf id = FX_BUF_INIT;
 	note_works(w);
 	if (!any)
 		return;
-	fx_entry_id(&ref, &id);
+	add_id(w, event->namespace_, event->name, &id);
 	struct fx_live_event e = {.owner = any->owner,
 	        .id = fx_buf_str(&id),
 	        .now = now ? &now->live : NULL,
@@ -126,8 +131,11 @@ static void on_error(void *arg, const struct fx_error *err)
 		w->again_ms = err->code == FX_E_NOT_FOUND ? 0 : fx_now_ms() + w->pause_ms;
 	}
 	pthread_mutex_unlock(&w->live->lock);
-	if (give_up)
-		fx_reflector_stop(w->reflector);
+	if (!give_up)
+		return;
+	fx_reflector_stop(w->reflector);
+	if (err->code == FX_E_NOT_FOUND && w->live->options.on_gone)
+		w->live->options.on_gone(w->live->options.arg, &w->resource);
 }
 
 static void watch_free(void *p)

@@ -43,6 +43,8 @@ struct fx_live_options {
 	void (*on_event)(void *arg, const struct fx_live_event *event);
 	/* [loop] The first image of a resource is complete: what it lacks is not there. May be NULL. */
 	void (*on_synced)(void *arg, const struct fx_resource *resource);
+	/* [loop] The server does not have the resource any more, nor any of its objects. May be NULL. */
+	void (*on_gone)(void *arg, const struct fx_resource *resource);
 	void *arg;
 };
 

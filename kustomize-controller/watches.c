@@ -197,30 +197,28 @@ static void put_right(struct fx_ks *ks, const char *owner, struct fx_ks_state *s
 		enqueue_key(ks, owner, FX_PRIORITY_NORMAL, fx_applied_pause_ms(a, fx_now_ms()));
 }
 
-static bool is_missing(
-        struct fx_ks *ks, const struct fx_resource *resource, const char *id, const struct fx_applied *a)
+static bool is_of(const struct fx_resource *resource, const char *id, struct fx_entry_parts *parts)
 {
-	fx_cleanup(fx_auto_entry_parts) struct fx_entry_parts parts = {0};
 	char none[] = "";
 	struct fx_entry entry = {.id = (char *)id, .version = none};
-	return !a->skipped && !a->dirty && !a->current_on_absence &&
-	       fx_entry_parse(&entry, &parts, NULL) == 0 &&
-	       fx_ref_is(&parts.ref, resource->group, resource->kind) &&
-	       fx_live_is_gone(ks->live, resource, parts.ref.namespace, parts.ref.name, a->version);
+	return fx_entry_parse(&entry, parts, NULL) == 0 &&
+	       fx_ref_is(&parts->ref, resource->group, resource->kind);
 }
 
-/* A watch may begin long after the first object was applied, when the server is not ready for it: what was
- * deleted before has no event. */
-static void on_live_synced(void *arg, const struct fx_resource *resource)
+/* Puts right what is missing of a resource: all objects, or those that the complete image does not have. */
+static void put_missing_right(struct fx_ks *ks, const struct fx_resource *resource, bool all)
 {
-	struct fx_ks *ks = arg;
 	pthread_mutex_lock(&ks->states.lock);
 	for (struct fx_map_slot *s = NULL; (s = fx_map_next(&ks->states.states, s));) {
 		struct fx_ks_state *state = s->value;
 		const struct fx_ks_facts *facts = fx_map_get(&ks->states.facts, s->key);
 		for (struct fx_map_slot *one = NULL; (one = fx_map_next(&state->applied, one));) {
+			fx_cleanup(fx_auto_entry_parts) struct fx_entry_parts parts = {0};
 			struct fx_applied *a = one->value;
-			if (!is_missing(ks, resource, one->key, a))
+			if (a->skipped || a->dirty || a->current_on_absence ||
+			        !is_of(resource, one->key, &parts) ||
+			        (!all && !fx_live_is_gone(ks->live, resource, parts.ref.namespace,
+			                         parts.ref.name, a->version)))
 				continue;
 			if (facts && facts->suspended)
 				a->dirty = true;
@@ -229,6 +227,19 @@ static void on_live_synced(void *arg, const struct fx_resource *resource)
 		}
 	}
 	pthread_mutex_unlock(&ks->states.lock);
+}
+
+/* A watch may begin long after the first object was applied, when the server is not ready for it: what was
+ * deleted before has no event. */
+static void on_live_synced(void *arg, const struct fx_resource *resource)
+{
+	put_missing_right(arg, resource, false);
+}
+
+/* Nor has every object one whose definition is deleted. */
+static void on_live_gone(void *arg, const struct fx_resource *resource)
+{
+	put_missing_right(arg, resource, true);
 }
 
 static void on_live(void *arg, const struct fx_live_event *event)
@@ -303,6 +314,7 @@ int fx_ks_watches_start(struct fx_ks *ks, struct fx_error *err)
 	        .overrides = ks->overrides,
 	        .on_event = on_live,
 	        .on_synced = on_live_synced,
+	        .on_gone = on_live_gone,
 	        .arg = ks};
 	int rc = fx_live_new(&options, &ks->live, err);
 	for (int i = 0; rc == 0 && i < FX_KS_SOURCES; i++)
