@@ -204,12 +204,6 @@ static void subject_of(const struct item *it, struct fx_buf *out)
 	fx_ref_add_subject(&it->ref, out);
 }
 
-static bool is_skipped(const json_t *object)
-{
-	return fx_manifest_is_marked(object, FX_MARK_RECONCILE, "disabled") ||
-	       fx_manifest_is_marked(object, FX_MARK_SSA, "Ignore");
-}
-
 static int get_live(struct apply *a, struct item *it, struct fx_error *err)
 {
 	struct fx_kube_path path = fx_resource_path(&it->resource, it->ref.namespace, it->ref.name);
@@ -321,7 +315,8 @@ static int compare_live(struct apply *a, struct item *it, struct fx_error *err)
 	int rc = it->live ? 0 : get_live(a, it, err);
 	if (rc < 0 || !it->live)
 		return rc;
-	if (is_skipped(it->live) || fx_manifest_is_marked(it->object, FX_MARK_SSA, "IfNotPresent")) {
+	if (fx_manifest_is_left_alone(it->live) ||
+	        fx_manifest_is_marked(it->object, FX_MARK_SSA, "IfNotPresent")) {
 		it->action = FX_SSA_SKIPPED;
 		return 0;
 	}
@@ -363,8 +358,10 @@ static int find_resource(struct apply *a, struct item *it, struct fx_error *err)
  * write itself says the first as well, and for an object that is as we left it the second is known. */
 static bool may_go_blind(struct apply *a, const struct item *it)
 {
-	return !a->writes && it->known && it->before.desired && !fx_drift_ignore_hash(a->ignore) &&
-	       !fx_ks_gate(a->run->ks, FX_KS_GATE_MIGRATE_API_VERSION) &&
+	struct fx_live_record now;
+	return fx_live_get(a->run->ks->live, &it->resource, it->ref.namespace, it->ref.name, &now) == 1 &&
+	       !now.marked && !a->writes && it->known && it->before.desired &&
+	       !fx_drift_ignore_hash(a->ignore) && !fx_ks_gate(a->run->ks, FX_KS_GATE_MIGRATE_API_VERSION) &&
 	       !fx_manifest_is_marked(it->object, FX_MARK_SSA, "IfNotPresent") &&
 	       is_untouched(a->run, &it->resource, &it->ref, &it->before);
 }
@@ -400,7 +397,7 @@ static int plan(struct apply *a, struct item *it, struct fx_error *err)
 		return 0;
 	}
 	fx_live_watch(a->run->ks->live, &it->resource);
-	if (is_skipped(it->object)) {
+	if (fx_manifest_is_left_alone(it->object)) {
 		it->action = FX_SSA_SKIPPED;
 		return 0;
 	}
@@ -412,7 +409,7 @@ static int plan(struct apply *a, struct item *it, struct fx_error *err)
 	        fx_manifest_is_marked(it->object, FX_MARK_SSA, "IfNotPresent")) {
 		rc = get_live(a, it, err);
 		if (rc == 0 && it->live &&
-		        (is_skipped(it->live) ||
+		        (fx_manifest_is_left_alone(it->live) ||
 		                fx_manifest_is_marked(it->object, FX_MARK_SSA, "IfNotPresent"))) {
 			it->action = FX_SSA_SKIPPED;
 			return 0;

@@ -58,6 +58,7 @@ static void *pack(void *arg, const json_t *object)
 	r->live = (struct fx_live_record){
 	        .version = fx_live_version(object),
 	        .fields = fx_fields_hash(object),
+	        .marked = fx_manifest_is_left_alone(object),
 	        .needs_cleanup = !merge && fx_fields_need_cleanup(object, &w->live->options.overrides),
 	};
 	if (w->trivial)

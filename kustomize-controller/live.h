@@ -25,6 +25,7 @@ struct fx_live_record {
 	uint64_t version; /* resourceVersion as a number */
 	uint64_t fields;  /* fx_fields_hash() */
 	enum fx_kstatus status;
+	bool marked;        /* somebody wants it left alone */
 	bool needs_cleanup; /* fields or annotations of other tools would be taken over */
 };
 

@@ -52,6 +52,12 @@ bool fx_manifest_is_marked(const json_t *object, const char *key, const char *va
 	return annotation && !strcasecmp(annotation, value);
 }
 
+bool fx_manifest_is_left_alone(const json_t *object)
+{
+	return fx_manifest_is_marked(object, FX_MARK_RECONCILE, "disabled") ||
+	       fx_manifest_is_marked(object, FX_MARK_SSA, "Ignore");
+}
+
 bool fx_ref_group_is(const struct fx_ref *ref, const char *group)
 {
 	return strlen(group) == ref->group_len && !strncmp(ref->group, group, ref->group_len);

@@ -45,6 +45,9 @@ const char *fx_manifest_annotation(const json_t *object, const char *key);
 /* True when a label or annotation has this value, case ignored. object may be NULL. */
 bool fx_manifest_is_marked(const json_t *object, const char *key, const char *value);
 
+/* True when a mark says that it is not to be applied: reconcile disabled, ssa Ignore. */
+bool fx_manifest_is_left_alone(const json_t *object);
+
 bool fx_ref_is(const struct fx_ref *ref, const char *group, const char *kind);
 bool fx_ref_group_is(const struct fx_ref *ref, const char *group);
 

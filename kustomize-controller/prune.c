@@ -45,9 +45,7 @@ static bool is_owned(const struct fx_ks_run *run, const json_t *live)
 
 static bool is_protected(const json_t *live)
 {
-	return fx_manifest_is_marked(live, FX_MARK_PRUNE, "disabled") ||
-	       fx_manifest_is_marked(live, FX_MARK_RECONCILE, "disabled") ||
-	       fx_manifest_is_marked(live, FX_MARK_SSA, "Ignore");
+	return fx_manifest_is_marked(live, FX_MARK_PRUNE, "disabled") || fx_manifest_is_left_alone(live);
 }
 
 /* The loop's record goes first: our own delete must not look like somebody else's. */
