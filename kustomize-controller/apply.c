@@ -23,8 +23,9 @@ struct item {
 	uint64_t desired;
 	struct fx_applied before; /* what we know of it */
 	bool known;
-	bool apply; /* phase B writes it */
-	bool blind; /* phase B writes it without a dry run */
+	bool apply;  /* phase B writes it */
+	bool blind;  /* phase B writes it without a dry run */
+	bool absent; /* no owned object of this name is there: most likely none at all */
 	enum fx_ssa_action action;
 	json_t *live, *dry_run;
 	char *rival; /* who wrote fields of it last, besides us; NULL: not looked for or not known */
@@ -222,8 +223,12 @@ static int dry_run_once(struct apply *a, struct item *it, struct fx_kube_status 
 {
 	json_decref(it->dry_run);
 	it->dry_run = NULL;
-	return fx_ssa_dry_run(a->run->kube, &it->resource, it->object, FX_FIELD_MANAGER,
-	        a->run->reconcile->cancel, status, &it->dry_run, err);
+	struct fx_cancel *cancel = a->run->reconcile->cancel;
+	if (it->absent)
+		return fx_ssa_dry_run_metadata(a->run->kube, &it->resource, it->object, FX_FIELD_MANAGER,
+		        cancel, status, &it->dry_run, err);
+	return fx_ssa_dry_run(
+	        a->run->kube, &it->resource, it->object, FX_FIELD_MANAGER, cancel, status, &it->dry_run, err);
 }
 
 static bool may_recreate(const struct apply *a, const struct item *it)
@@ -370,6 +375,11 @@ static bool may_go_blind(struct apply *a, const struct item *it)
 static int plan_with_dry_run(struct apply *a, struct item *it, struct fx_error *err)
 {
 	int rc = dry_run(a, it, err);
+	if (rc == 0 && it->absent && *fx_object_resource_version(it->dry_run)) {
+		/* It is there, but nobody owned it: the whole of it is needed. */
+		it->absent = false;
+		rc = dry_run(a, it, err);
+	}
 	if (rc < 0)
 		return rc;
 	if (*fx_object_resource_version(it->dry_run))
@@ -417,6 +427,9 @@ static int plan(struct apply *a, struct item *it, struct fx_error *err)
 		if (rc == 0)
 			rc = migrate(a, it, err);
 	}
+	struct fx_live_record ignored;
+	it->absent = !it->live && fx_live_get(a->run->ks->live, &it->resource, it->ref.namespace,
+	                                  it->ref.name, &ignored) == 0;
 	return rc < 0 ? rc : plan_with_dry_run(a, it, err);
 }
 

@@ -170,6 +170,7 @@ struct fx_kube_write_options {
 	const char *field_manager;
 	bool force;                    /* apply only: take fields over */
 	bool dry_run;                  /* dryRun=All */
+	bool metadata_only;            /* the answer need not have more: PartialObjectMetadata */
 	const char *field_validation;  /* "Strict", "Warn", "Ignore"; NULL: the server's default */
 	struct fx_kube_status *status; /* out, may be NULL */
 	int timeout_ms;                /* 0: the client's */

@@ -159,6 +159,7 @@ static int send_object(struct fx_kube *kube, const char *method, const struct fx
 	        .method = method,
 	        .path = path_text,
 	        .query = fx_buf_str(&query),
+	        .accept = options->metadata_only ? FX_KUBE_METADATA "," FX_KUBE_JSON : NULL,
 	        .content_type = type,
 	        .body = body_text,
 	        .body_len = body_len,

@@ -33,7 +33,13 @@ json_t *fx_ssa_payload(const json_t *object)
 {
 	static const char *const server_owned[] = {
 	        "managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"};
-	json_t *payload = json_deep_copy(object);
+	json_t *payload = json_copy((json_t *)object);
+	const json_t *metadata = json_object_get(object, "metadata");
+	if (payload && metadata &&
+	        json_object_set_new(payload, "metadata", json_copy((json_t *)metadata)) < 0) {
+		json_decref(payload);
+		return NULL;
+	}
 	for (size_t i = 0; payload && i < FX_COUNT(server_owned); i++)
 		fx_json_del_at(payload, "metadata", server_owned[i]);
 	if (payload && !is_crd(payload))
@@ -41,15 +47,20 @@ json_t *fx_ssa_payload(const json_t *object)
 	return payload;
 }
 
+enum purpose { DRY_RUN, DRY_RUN_METADATA, WRITE };
+
 static int apply(struct fx_kube *kube, const struct fx_resource *resource, const json_t *object,
-        const char *field_manager, bool dry_run, struct fx_cancel *cancel, struct fx_kube_status *status,
-        json_t **out, struct fx_error *err)
+        const char *field_manager, enum purpose purpose, struct fx_cancel *cancel,
+        struct fx_kube_status *status, json_t **out, struct fx_error *err)
 {
 	fx_auto(json) json_t *payload = fx_ssa_payload(object);
 	const struct fx_kube_path path =
 	        fx_resource_path(resource, fx_object_namespace(object), fx_object_name(object));
-	const struct fx_kube_write_options options = {
-	        .field_manager = field_manager, .force = true, .dry_run = dry_run, .status = status};
+	const struct fx_kube_write_options options = {.field_manager = field_manager,
+	        .force = true,
+	        .dry_run = purpose != WRITE,
+	        .metadata_only = purpose != DRY_RUN,
+	        .status = status};
 	if (!payload)
 		return fx_fail_nomem(err);
 	return fx_kube_patch(kube, &path, FX_KUBE_APPLY_PATCH, payload, &options, cancel, out, err);
@@ -59,14 +70,21 @@ int fx_ssa_dry_run(struct fx_kube *kube, const struct fx_resource *resource, con
         const char *field_manager, struct fx_cancel *cancel, struct fx_kube_status *status, json_t **out,
         struct fx_error *err)
 {
-	return apply(kube, resource, object, field_manager, true, cancel, status, out, err);
+	return apply(kube, resource, object, field_manager, DRY_RUN, cancel, status, out, err);
+}
+
+int fx_ssa_dry_run_metadata(struct fx_kube *kube, const struct fx_resource *resource, const json_t *object,
+        const char *field_manager, struct fx_cancel *cancel, struct fx_kube_status *status, json_t **out,
+        struct fx_error *err)
+{
+	return apply(kube, resource, object, field_manager, DRY_RUN_METADATA, cancel, status, out, err);
 }
 
 int fx_ssa_apply(struct fx_kube *kube, const struct fx_resource *resource, const json_t *object,
         const char *field_manager, struct fx_cancel *cancel, struct fx_kube_status *status, json_t **out,
         struct fx_error *err)
 {
-	return apply(kube, resource, object, field_manager, false, cancel, status, out, err);
+	return apply(kube, resource, object, field_manager, WRITE, cancel, status, out, err);
 }
 
 /* Equal but for metadata and status? */

@@ -42,7 +42,12 @@ struct fx_ssa_options {
 int fx_ssa_dry_run(struct fx_kube *kube, const struct fx_resource *resource, const json_t *object,
         const char *field_manager, struct fx_cancel *cancel, struct fx_kube_status *status, json_t **out,
         struct fx_error *err) fx_must_use;
-/* [worker] The same for good. */
+/* [worker] The same; of the answer only the metadata. It has no resourceVersion when the object would be
+ * made. */
+int fx_ssa_dry_run_metadata(struct fx_kube *kube, const struct fx_resource *resource, const json_t *object,
+        const char *field_manager, struct fx_cancel *cancel, struct fx_kube_status *status, json_t **out,
+        struct fx_error *err) fx_must_use;
+/* [worker] The same for good; of the answer only the metadata. */
 int fx_ssa_apply(struct fx_kube *kube, const struct fx_resource *resource, const json_t *object,
         const char *field_manager, struct fx_cancel *cancel, struct fx_kube_status *status, json_t **out,
         struct fx_error *err) fx_must_use;
@@ -95,8 +100,9 @@ int fx_ssa_plan(struct fx_kube *kube, const struct fx_resource *resource, const 
 int fx_ssa_delete_and_wait(struct fx_kube *kube, const struct fx_resource *resource, const char *namespace_,
         const char *name, struct fx_cancel *cancel, struct fx_error *err) fx_must_use;
 
-/* The whole apply payload as it is sent: a deep copy of object without status (but of CRDs), managedFields,
- * resourceVersion, uid, generation and creationTimestamp. New reference, NULL without memory. */
+/* The whole apply payload as it is sent: a copy of object (its deeper parts are shared) without status (but
+ * of CRDs), managedFields, resourceVersion, uid, generation and creationTimestamp. New reference, NULL
+ * without memory. */
 json_t *fx_ssa_payload(const json_t *object);
 
 #endif
