@@ -124,7 +124,8 @@ START_TEST(take_over)
 	bool is_merge = mark != NULL;
 	write_as(managers[_i].manager, managers[_i].how, name,
 	        json("{'apiVersion':'v1','kind':'ConfigMap','metadata':{'name':'%s','annotations':{"
-	             "'kubectl.kubernetes.io/last-applied-configuration':'{}','fluxcd.io/sync-checksum':'x'},"
+	             "'kubectl.kubernetes.io/last-applied-configuration':'{}','fluxcd.io/"
+	             "sync-checksum':'x','kustomize.toolkit.fluxcd.io/checksum':'z'},"
 	             "'labels':{'fluxcd.io/sync-gc-mark':'y'}},'data':{'key':'old','extra':'theirs'}}",
 	                name));
 	snprintf(text, sizeof(text),
@@ -141,6 +142,7 @@ START_TEST(take_over)
 	ck_assert_msg((fx_json_str_at(object, "data", "extra") != NULL) == managers[_i].stays, "%s", what);
 	bool cleaned = !fx_object_annotation(object, "kubectl.kubernetes.io/last-applied-configuration") &&
 	               !fx_object_annotation(object, "fluxcd.io/sync-checksum") &&
+	               !fx_object_annotation(object, "kustomize.toolkit.fluxcd.io/checksum") &&
 	               !fx_object_label(object, "fluxcd.io/sync-gc-mark");
 	ck_assert_msg(cleaned == !is_merge, "%s", what);
 	expect_event(&app, "Progressing", "configured");

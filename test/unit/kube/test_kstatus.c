@@ -29,6 +29,13 @@ static const struct {
 	enum fx_kstatus want;
 } cases[] = {
         {"config map", "{'apiVersion':'v1','kind':'ConfigMap','metadata':{}}", FX_KSTATUS_CURRENT},
+        {"secret", "{'apiVersion':'v1','kind':'Secret','metadata':{}}", FX_KSTATUS_CURRENT},
+        {"cron job", "{'apiVersion':'batch/v1','kind':'CronJob','metadata':{},'status':{}}",
+                FX_KSTATUS_CURRENT},
+        {"disruption budget",
+                "{'apiVersion':'policy/v1','kind':'PodDisruptionBudget','metadata':{},'status':{"
+                "'conditions':[{'type':'Ready','status':'False'}]}}",
+                FX_KSTATUS_CURRENT},
         {"deleting",
                 "{'apiVersion':'v1','kind':'ConfigMap','metadata':{'deletionTimestamp':'2024-01-01T00:00:00Z'"
                 "}}",

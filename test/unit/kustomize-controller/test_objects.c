@@ -298,6 +298,26 @@ static const struct {
         {"custom resource",
                 "{'apiVersion':'example.com/v1','kind':'Service','spec':{'ports':[{'port':null}]}}",
                 "{'apiVersion':'example.com/v1','kind':'Service','spec':{'ports':[{'port':null}]}}"},
+        {"status of a custom resource",
+                "{'apiVersion':'example.com/"
+                "v1','kind':'Thing','metadata':{'creationTimestamp':null},'status':{"
+                "'x':1}}",
+                "{'apiVersion':'example.com/v1','kind':'Thing','metadata':{}}"},
+        {"role",
+                "{'apiVersion':'rbac.authorization.k8s.io/"
+                "v1','kind':'Role','metadata':{},'rules':null,'odd':{}}",
+                "{'apiVersion':'rbac.authorization.k8s.io/"
+                "v1','kind':'Role','metadata':{},'rules':null,'odd':{}}"},
+        {"stateful set",
+                "{'apiVersion':'apps/v1','kind':'StatefulSet','spec':{'template':{'spec':{'initContainers':[{"
+                "'ports':[{'containerPort':2}]}],'containers':[{'ports':[{'containerPort':1,'protocol':''}]}]"
+                "}}}"
+                "}",
+                "{'apiVersion':'apps/"
+                "v1','kind':'StatefulSet','spec':{'updateStrategy':{},'template':{'metadata'"
+                ":{},'spec':{'initContainers':[{'ports':[{'containerPort':2}],'resources':{}}],'containers':["
+                "{"
+                "'ports':[{'containerPort':1,'protocol':'TCP'}],'resources':{}}]}}}}"},
         {"definition",
                 "{'apiVersion':'apiextensions.k8s.io/v1','kind':'CustomResourceDefinition','status':{'x':1}}",
                 "{'apiVersion':'apiextensions.k8s.io/"
