@@ -32,7 +32,9 @@ struct fx_chart {
 	struct fx_val lock; /* Chart.lock; nil without one */
 	const char *name;
 	struct fx_val values;
-	bool has_values;    /* there was a values.yaml */
+	bool has_values;         /* there was a values.yaml: */
+	const char *values_text; /* its text */
+	size_t values_len;
 	const char *schema; /* values.schema.json */
 	size_t schema_len;
 	const char *schema_mod_time, *mod_time; /* of the schema, of Chart.yaml */

@@ -396,6 +396,8 @@ static struct fx_chart *build(
 		if (strcmp(f->name, "values.yaml") == 0) {
 			c->values = fx_chart_parse_values(x, "cannot load values.yaml", f->data, f->len);
 			c->has_values = true;
+			c->values_text = f->data;
+			c->values_len = f->len;
 		} else if (strcmp(f->name, "values.schema.json") == 0) {
 			c->schema = f->data;
 			c->schema_len = f->len;
