@@ -69,10 +69,13 @@ $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(BUILD)/obj/%.o: %.c
+# The dependencies are those of $@ as make calls it: a compiler cache may have written its path another way, and
+# then no change of a header is seen.
+$(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS_ALL) -MMD -MP -MT $@ -c $< -o $@
+	@sed -i '1s|^[^:]*:|$@:|' $(@:.o=.d)
 
 define controller-rule
 $(BUILD)/bin/$(1): $(call obj-of,$(1)) $(LIB)
