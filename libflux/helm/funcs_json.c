@@ -268,8 +268,11 @@ bool fx_v_json_parse(struct fx_render *x, struct fx_val text, struct fx_val *out
 	text = valid_utf8(x, text);
 	if (fx_json_read(fx_render_arena(x), text.s, text.len, &n, &err) != 0) {
 		char *copy = fx_arena_strdup(fx_render_arena(x), fx_error_message(&err));
+		bool nomem = err.code == FX_E_NOMEM || !copy;
 		fx_error_release(&err);
-		*why = copy ? copy : "out of memory";
+		if (nomem)
+			fx_render_throw(x, "out of memory");
+		*why = copy;
 		return false;
 	}
 	const struct fx_node *huge = huge_number(n);

@@ -9,6 +9,8 @@
 /* RE2 is linear, PCRE2 need not be: one match ends with an error after so many steps. */
 #define MATCH_LIMIT 5000000
 #define DEPTH_LIMIT 100000
+/* What pcre2_compile says when its memory is out. */
+#define PCRE2_NO_MEMORY 121
 /* RE2's own limit of a repetition. */
 #define REPEAT_MAX 1000
 
@@ -168,6 +170,8 @@ static bool compile(struct fx_render *x, struct fx_val p, struct regex *re, cons
 			pcre2_pattern_info(re->code, PCRE2_INFO_CAPTURECOUNT, &re->groups);
 			return true;
 		}
+		if (code == PCRE2_NO_MEMORY)
+			fx_render_throw(x, "out of memory");
 		no = pcre_message(code);
 	}
 	fx_text_addf(&msg,
@@ -196,6 +200,8 @@ static bool match_at(
 	int rc = pcre2_match(re->code, (PCRE2_SPTR)s.s, s.len, at, 0, re->data, re->context);
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return false;
+	if (rc == PCRE2_ERROR_NOMEMORY)
+		fx_render_throw(x, "out of memory");
 	if (rc < 0)
 		fx_render_throw(x, "regexp: the match takes too long");
 	const size_t *o = pcre2_get_ovector_pointer(re->data);

@@ -79,8 +79,11 @@ bool fx_v_yaml_parse(struct fx_render *x, struct fx_val text, struct fx_val *out
 	if (fx_yaml_read(fx_render_arena(x), text.s, text.len, &opts, &n, &err) != 0) {
 		char *copy = fx_arena_printf(
 		        fx_render_arena(x), "error converting YAML to JSON: %s", fx_error_message(&err));
+		bool nomem = err.code == FX_E_NOMEM || !copy;
 		fx_error_release(&err);
-		*why = copy ? copy : "out of memory";
+		if (nomem)
+			fx_render_throw(x, "out of memory");
+		*why = copy;
 		return false;
 	}
 	*out = fx_v_from_node(x, n);

@@ -100,10 +100,16 @@ struct fx_jval *fx_jval_parse(struct fx_render *x, const char *text, size_t len,
 	struct fx_node *n = NULL;
 	size_t blank = 0;
 	if (fx_json_read(fx_render_arena(x), text, len, &n, &err) != 0) {
-		const char *msg = fx_v_dup(x, fx_error_message(&err), strlen(fx_error_message(&err))).s;
-		while (blank < len && strchr(" \t\r\n", text[blank]) && text[blank])
-			blank++;
+		bool nomem = err.code == FX_E_NOMEM;
+		const char *msg = fx_go_json_check(x, text, len);
+		if (!msg && !nomem)
+			msg = fx_v_dup(x, fx_error_message(&err), strlen(fx_error_message(&err))).s;
 		fx_error_release(&err);
+		if (nomem)
+			fx_render_throw(x, "out of memory");
+		/* A decoder, which Helm has here, says less than Unmarshal. */
+		while (blank < len && text[blank] && strchr(" \t\r\n", text[blank]))
+			blank++;
 		*why = blank == len                                  ? "EOF"
 		       : strstr(msg, "unexpected end of JSON input") ? "unexpected EOF"
 		       : strstr(msg, "after top-level value") ? "invalid character after top-level value"
