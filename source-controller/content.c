@@ -1,5 +1,6 @@
 #include "source-controller/content.h"
 #include "artifact/ignore.h"
+#include "artifact/untar.h"
 #include "core/arena.h"
 #include "core/vec.h"
 
@@ -281,7 +282,9 @@ struct walk {
 	struct fx_ignore *files;      /* of the directories above, outermost first */
 	const struct fx_ignore *defaults;
 	bool found_rules;
-	size_t entries;
+	size_t entries;         /* seen */
+	size_t archived;        /* of them */
+	uint64_t archive_bytes; /* of their content */
 	char path[FX_TARGZ_PATH_MAX + 1];
 	const char *names[FX_CONTENT_DEPTH_MAX];
 };
@@ -318,6 +321,11 @@ struct file_arg {
 static int add_file(void *arg, const void *data, uint64_t size, struct fx_error *err)
 {
 	struct file_arg *a = arg;
+	a->walk->archive_bytes += size;
+	if (a->walk->archive_bytes > FX_UNTAR_BYTES_MAX)
+		return fx_fail(err, FX_E_LIMIT,
+		        "the source has more than %llu bytes: leave files out with spec.ignore",
+		        (unsigned long long)FX_UNTAR_BYTES_MAX);
 	int rc = fx_targz_add_file(a->walk->targz, a->walk->path, a->is_exec, size, err);
 	return rc ? rc : fx_targz_write(a->walk->targz, data, (size_t)size, err);
 }
@@ -341,11 +349,13 @@ static int walk_dir(struct walk *w, const struct entry *dir, size_t depth, struc
 static int walk_entry(struct walk *w, const struct entry *e, size_t depth, struct fx_error *err)
 {
 	int rc = 0;
-	if (++w->entries > FX_CONTENT_ENTRIES_MAX)
-		return fx_fail(
-		        err, FX_E_LIMIT, "the source has more than %d entries", FX_CONTENT_ENTRIES_MAX);
 	if (w->targz && !is_ignored(w, depth, e->is_dir)) {
 		struct file_arg arg = {w, e->is_exec};
+		if (++w->archived > FX_UNTAR_ENTRIES_MAX)
+			return fx_fail(err, FX_E_LIMIT,
+			        "the source has more than %d files and folders: leave some out with "
+			        "spec.ignore",
+			        FX_UNTAR_ENTRIES_MAX);
 		rc = e->is_dir ? fx_targz_add_dir(w->targz, w->path, err)
 		               : with_file(w, e, add_file, &arg, err);
 	}
@@ -364,6 +374,10 @@ static int walk_dir(struct walk *w, const struct entry *dir, size_t depth, struc
 	if (depth >= FX_CONTENT_DEPTH_MAX)
 		return fx_fail(err, FX_E_LIMIT, "directories deeper than %d levels", FX_CONTENT_DEPTH_MAX);
 	int rc = list(w->content, dir, w->path, arena, &entries, err);
+	w->entries += entries.list.len;
+	if (w->entries > FX_CONTENT_ENTRIES_MAX)
+		return fx_fail(
+		        err, FX_E_LIMIT, "the source has more than %d entries", FX_CONTENT_ENTRIES_MAX);
 	const struct entry *file = find_entry(&entries, FX_IGNORE_FILE, strlen(FX_IGNORE_FILE));
 	if (rc == 0 && file && !file->is_dir) {
 		struct rules_arg arg = {w->files, {w->names, depth}};
@@ -391,7 +405,8 @@ static int walk_all(struct walk *w, struct fx_error *err)
 {
 	struct entry root = {.name = "", .is_dir = true, .origin = FROM_GIT, .oid = w->content->root};
 	w->path[0] = '\0';
-	w->entries = 0;
+	w->entries = w->archived = 0;
+	w->archive_bytes = 0;
 	return walk_dir(w, &root, 0, err);
 }
 

@@ -12,7 +12,8 @@
 #include "artifact/tree.h"
 #include "source-controller/git/scratch.h"
 
-/* Directories above each other, and entries of all directories: stop hostile trees. */
+/* Directories above each other, and entries of all directories: stop hostile trees. What is archived has also
+ * to be within what consumers unpack (FX_UNTAR_BYTES_MAX, FX_UNTAR_ENTRIES_MAX). */
 #define FX_CONTENT_DEPTH_MAX 256
 #define FX_CONTENT_ENTRIES_MAX 5000000
 

@@ -12,18 +12,25 @@
  * it unpacks while it indexes: a block larger than any file that is read anyway is refused here, which it
  * reports as an error of that pack.
  */
+static void *checked(void *block)
+{
+	if (!block)
+		git_error_set_oom();
+	return block;
+}
+
 static void *bounded_malloc(size_t size, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	return size > ALLOCATION_MAX ? NULL : malloc(size ? size : 1);
+	return checked(size > ALLOCATION_MAX ? NULL : malloc(size ? size : 1));
 }
 
 static void *bounded_realloc(void *old, size_t size, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	return size > ALLOCATION_MAX ? NULL : realloc(old, size ? size : 1);
+	return checked(size > ALLOCATION_MAX ? NULL : realloc(old, size ? size : 1));
 }
 
 /* The first versions ask for more functions than these three. */
@@ -32,17 +39,20 @@ static void *bounded_calloc(size_t count, size_t size, const char *file, int lin
 {
 	(void)file;
 	(void)line;
-	return size && count > ALLOCATION_MAX / size ? NULL : calloc(count ? count : 1, size ? size : 1);
+	return checked(
+	        size && count > ALLOCATION_MAX / size ? NULL : calloc(count ? count : 1, size ? size : 1));
 }
 
 static void *bounded_mallocarray(size_t count, size_t size, const char *file, int line)
 {
-	return size && count > ALLOCATION_MAX / size ? NULL : bounded_malloc(count * size, file, line);
+	return size && count > ALLOCATION_MAX / size ? checked(NULL)
+	                                             : bounded_malloc(count * size, file, line);
 }
 
 static void *bounded_reallocarray(void *old, size_t count, size_t size, const char *file, int line)
 {
-	return size && count > ALLOCATION_MAX / size ? NULL : bounded_realloc(old, count * size, file, line);
+	return size && count > ALLOCATION_MAX / size ? checked(NULL)
+	                                             : bounded_realloc(old, count * size, file, line);
 }
 
 static char *copy(const char *text, size_t len, const char *file, int line)
