@@ -31,6 +31,7 @@ struct fx_manager_state {
 	struct fx_server *probe_server;
 	struct fx_lease *lease;
 	char *lease_name;
+	char *identity; /* as a candidate; owned, as the name is */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool stop;
@@ -244,7 +245,8 @@ static void set_leading(struct fx_manager *m, bool leading)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static void emit_leader_event(struct fx_manager *m, const char *identity)
+/* what: "became leader", "stopped leading" (section 7.5) */
+static void emit_leader_event(struct fx_manager *m, const char *what)
 {
 	fx_autofree char *namespace_ = NULL;
 	if (fx_kube_own_namespace(&namespace_, NULL) < 0)
@@ -254,8 +256,8 @@ static void emit_leader_event(struct fx_manager *m, const char *identity)
 	                "metadata", "name", m->state->lease_name, "namespace", namespace_);
 	/* Trace: an event in the cluster, nothing for notification-controller. */
 	if (lease)
-		fx_events_emitf(m->events, lease, NULL, FX_EVENT_TRACE, "LeaderElection", "%s became leader",
-		        identity);
+		fx_events_emitf(m->events, lease, NULL, FX_EVENT_TRACE, "LeaderElection", "%s %s",
+		        m->state->identity, what);
 }
 
 static void on_acquired(void *arg)
@@ -288,15 +290,15 @@ static int wait_for_leadership(struct fx_manager *m, struct fx_error *err)
 	if (rc < 0)
 		return fx_error_wrap(err, "leader election needs the controller's namespace");
 	s->lease_name = fx_lease_name(m->component, o->watch_label_selector);
-	fx_autofree char *identity = fx_lease_identity();
-	if (!s->lease_name || !identity)
+	s->identity = fx_lease_identity();
+	if (!s->lease_name || !s->identity)
 		return fx_fail_nomem(err);
 	struct fx_lease_options options = {
 	        .loop = m->loop,
 	        .kube = m->kube,
 	        .namespace_ = namespace_,
 	        .name = s->lease_name,
-	        .identity = identity,
+	        .identity = s->identity,
 	        .lease_duration_ms = (int)(o->leader_lease_ns / 1000000),
 	        .renew_deadline_ms = (int)(o->leader_renew_ns / 1000000),
 	        .retry_period_ms = (int)(o->leader_retry_ns / 1000000),
@@ -318,7 +320,7 @@ static int wait_for_leadership(struct fx_manager *m, struct fx_error *err)
 	bool leading = s->leading;
 	pthread_mutex_unlock(&s->lock);
 	if (leading)
-		emit_leader_event(m, identity);
+		emit_leader_event(m, "became leader");
 	return 0;
 }
 
@@ -397,7 +399,12 @@ int fx_manager_run(struct fx_manager *manager, struct fx_error *err)
 		s->options.hooks.stop(s->options.hooks.arg, manager);
 	if (s->lease)
 		fx_lease_stop(s->lease, LEASE_RELEASE_MS);
-	if (s->lost)
+	pthread_mutex_lock(&s->lock);
+	bool led = s->leading || s->lost, lost = s->lost;
+	pthread_mutex_unlock(&s->lock);
+	if (led)
+		emit_leader_event(manager, "stopped leading");
+	if (lost)
 		return fx_fail(err, FX_E_UNAVAILABLE, "leader election lost");
 	/* A stop that comes while something is being started is a clean stop. */
 	if (rc < 0 && asked) {
@@ -429,6 +436,7 @@ void fx_manager_release(struct fx_manager *manager)
 		pthread_cond_destroy(&s->changed);
 		pthread_mutex_destroy(&s->lock);
 		free(s->lease_name);
+		free(s->identity);
 		free(s);
 	}
 	*manager = (struct fx_manager){0};
