@@ -148,6 +148,9 @@ static int check_status(const char *url, const struct fx_http_response *head, st
 	return rc;
 }
 
+static const char bad_archive[] =
+        "failed to extract archive (check whether file size exceeds max download size)";
+
 /* Reads the body: every byte goes into the digest and into the tree. */
 static int receive(struct fx_fetcher *f, struct fx_http_stream *stream, struct fx_digester *digester,
         struct fx_tree_builder *builder, struct fx_error *err)
@@ -170,7 +173,7 @@ static int receive(struct fx_fetcher *f, struct fx_http_stream *stream, struct f
 		fx_digester_update(digester, buf, n);
 		rc = fx_tree_builder_feed(builder, buf, n, err);
 		if (rc != 0)
-			return rc;
+			return fx_error_wrap(err, "%s", bad_archive);
 	}
 }
 
@@ -189,8 +192,9 @@ static int download(struct fx_fetcher *f, const char *url, const struct fx_diges
 	int rc = fx_http_open(f->options.http, &request, cancel, &stream, err);
 	if (rc == 0)
 		rc = check_status(url, fx_http_stream_head(stream), err);
+	const struct fx_untar_options untar = {.max_bytes = FX_FETCH_TREE_BYTES_MAX};
 	if (rc == 0)
-		rc = fx_tree_builder_new(NULL, &builder, err);
+		rc = fx_tree_builder_new(&untar, &builder, err);
 	if (rc == 0)
 		rc = receive(f, stream, digester, builder, err);
 	if (rc != 0)
@@ -199,8 +203,12 @@ static int download(struct fx_fetcher *f, const char *url, const struct fx_diges
 	fx_digester_final(digester, &got);
 	if (!fx_digest_equal(&got, want))
 		return fx_fail(err, FX_E_DIGEST,
-		        "computed digest doesn't match provided '%s' (computed '%s')", want->text, got.text);
-	return fx_tree_builder_finish(builder, out, err);
+		        "failed to verify archive: computed digest doesn't match provided '%s' (check "
+		        "whether file "
+		        "size exceeds max download size)",
+		        want->text);
+	rc = fx_tree_builder_finish(builder, out, err);
+	return rc != 0 ? fx_error_wrap(err, "%s", bad_archive) : 0;
 }
 
 bool fx_fetch_is_transient(const struct fx_error *err)
@@ -302,7 +310,7 @@ int fx_fetch(struct fx_fetcher *f, const char *source, const char *url, const ch
 	struct fx_digest want;
 	int rc = fx_digest_parse(digest, &want, err);
 	if (rc != 0)
-		return rc;
+		return fx_error_wrap(err, "failed to verify archive");
 	struct waker waker = {.hook = {.fn = wake}, .fetcher = f};
 	if (!fx_cancel_add_hook(cancel, &waker.hook))
 		return fx_cancel_check(cancel, err);

@@ -12,6 +12,9 @@
 #include "core/cancel.h"
 #include "net/http.h"
 
+/* Bytes of the files of one artifact: they are kept in memory, and a small archive can hold very many. */
+#define FX_FETCH_TREE_BYTES_MAX (512ull * 1024 * 1024)
+
 /* The pause before a retry: 5 s, doubled each time up to 30 s. */
 #define FX_FETCH_WAIT_MIN_MS 5000
 #define FX_FETCH_WAIT_MAX_MS 30000
