@@ -26,7 +26,9 @@ static int find_resource(
 {
 	static const struct {
 		const char *kind, *group;
-	} own[] = {{"GitRepository", "source.toolkit.fluxcd.io"},
+	} own[] = {{"GitRepository", "source.toolkit.fluxcd.io"}, {"Bucket", "source.toolkit.fluxcd.io"},
+	        {"OCIRepository", "source.toolkit.fluxcd.io"},
+	        {"ExternalArtifact", "source.toolkit.fluxcd.io"},
 	        {"Kustomization", "kustomize.toolkit.fluxcd.io"}};
 	char kind[128];
 	const char *dot = strchr(ref->kind, '.');
