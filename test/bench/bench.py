@@ -20,7 +20,7 @@ CASES = ["start", "git", "scale", "noop", "gitnoop", "onefolder", "drift", "inte
 def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--build", default=f"{TOP}/build", help="where the programs of this project were built")
-    p.add_argument("--runs", default="flux-in-c:20,flux-in-c:300,upstream:20",
+    p.add_argument("--runs", default="flux-in-c:20,flux-in-c:300,flux-in-c:1000,upstream:20",
                    help="IMPLEMENTATION:NUMBER of Kustomizations, separated by commas; a cluster of its own for each; "
                         "flux-in-c, upstream, or SOURCE+KUSTOMIZE for one controller of each")
     p.add_argument("--cases", default=",".join(CASES), help="separated by commas; git comes always")
