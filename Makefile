@@ -106,6 +106,9 @@ $(UNIT_BIN): $(BUILD)/test/%: $(BUILD)/obj/test/unit/%.o $$(call unit-extra,$$(p
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
 
+# Its failing allocations work under the sanitizers too.
+$(BUILD)/test/kustomize/test_alloc: LDFLAGS_ALL += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
 # Integration tests may call parts of the controllers; only what a test uses is taken from the archive.
 PARTS := $(BUILD)/controllers.a
 $(PARTS): $(foreach c,source-controller kustomize-controller helm-controller,$(call lib-of,$(c)))

@@ -2,12 +2,15 @@
 
 #include "core/arena.h"
 #include "core/buf.h"
+#include "data/schema.h"
 #include "kustomize/kustomize.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Memory of one build: a person's command may be larger than a reconcile. */
@@ -134,24 +137,103 @@ static int write_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
-static int write_output(const struct options *o, const struct fx_buf *text, struct fx_error *err)
+static int write_file(const char *path, const struct fx_buf *text, struct fx_error *err)
 {
-	if (!o->output)
-		return write_all(STDOUT_FILENO, fx_buf_str(text), text->len) < 0 ? fx_fail_errno(err, "write")
-		                                                                 : 0;
-	fx_auto(file) FILE *f = fopen(o->output, "we");
+	fx_auto(file) FILE *f = fopen(path, "we");
 	if (!f)
-		return fx_fail_errno(err, "open %s", o->output);
-	return fwrite(fx_buf_str(text), 1, text->len, f) != text->len
-	               ? fx_fail_errno(err, "write %s", o->output)
-	               : 0;
+		return fx_fail_errno(err, "open %s", path);
+	if (fwrite(fx_buf_str(text), 1, text->len, f) != text->len || fflush(f) != 0)
+		return fx_fail_errno(err, "write %s", path);
+	return 0;
+}
+
+/* ---- one file a resource, as kustomize names them ---- */
+
+/* The namespace a resource is in, NULL for one of the cluster. */
+static const char *namespace_of(const struct fx_node *r)
+{
+	static const struct fx_schema_set schema = FX_SCHEMA_BUILTIN;
+	const char *ns = fx_node_get_text(fx_node_get(r, "metadata"), "namespace");
+	const char *version = fx_node_get_text(r, "apiVersion"), *kind = fx_node_get_text(r, "kind");
+	if (fx_schema_is_cluster_scoped(&schema, version ? version : "", kind ? kind : ""))
+		return NULL;
+	return ns && *ns ? ns : "default";
+}
+
+static bool has_several_namespaces(const struct fx_node *resources)
+{
+	const char *first = NULL;
+	for (uint32_t i = 0; i < resources->len; i++) {
+		const char *ns = namespace_of(resources->items[i]);
+		if (first && ns && strcmp(first, ns) != 0)
+			return true;
+		first = first ? first : ns;
+	}
+	return false;
+}
+
+/* NAMESPACE_GROUP_VERSION_KIND_NAME.yaml in lower case, without what is empty. */
+static void add_file_name(struct fx_buf *to, const struct fx_node *r, const char *ns)
+{
+	const char *version = fx_node_get_text(r, "apiVersion"), *kind = fx_node_get_text(r, "kind");
+	const char *name = fx_node_get_text(fx_node_get(r, "metadata"), "name"), *slash;
+	size_t start = to->len;
+	if (ns)
+		fx_buf_addf(to, "%s_", ns);
+	if (version && (slash = strchr(version, '/'))) {
+		fx_buf_addf(to, "%.*s_", (int)(slash - version), version);
+		version = slash + 1;
+	}
+	if (version && *version)
+		fx_buf_addf(to, "%s_", version);
+	fx_buf_addf(to, "%s_%s.yaml", kind ? kind : "", name ? name : "");
+	for (size_t i = start; i < to->len && !fx_buf_failed(to); i++)
+		to->data[i] = (char)tolower((unsigned char)to->data[i]);
+}
+
+static int write_folder(const char *folder, const struct fx_node *resources, struct fx_error *err)
+{
+	bool several = has_several_namespaces(resources);
+	for (uint32_t i = 0; i < resources->len; i++) {
+		const struct fx_node *r = resources->items[i];
+		struct fx_node one = {
+		        .kind = FX_NODE_SEQ, .len = 1, .items = (struct fx_node *[]){resources->items[i]}};
+		fx_auto(buf) struct fx_buf path = FX_BUF_INIT, text = FX_BUF_INIT;
+		fx_buf_addf(&path, "%s/", folder);
+		size_t start = path.len;
+		add_file_name(&path, r, several ? namespace_of(r) : NULL);
+		if (fx_buf_failed(&path))
+			return fx_fail_nomem(err);
+		if (strchr(fx_buf_str(&path) + start, '/'))
+			return fx_fail(
+			        err, FX_E_INVALID, "'%s' is no name of a file", fx_buf_str(&path) + start);
+		int rc = fx_kustomize_print(&one, &text, err);
+		if (rc == 0)
+			rc = write_file(fx_buf_str(&path), &text, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int write_output(const struct options *o, const struct fx_node *resources, struct fx_error *err)
+{
+	fx_auto(buf) struct fx_buf text = FX_BUF_INIT;
+	struct stat st;
+	if (o->output && stat(o->output, &st) == 0 && S_ISDIR(st.st_mode))
+		return write_folder(o->output, resources, err);
+	int rc = fx_kustomize_print(resources, &text, err);
+	if (rc < 0)
+		return rc;
+	if (o->output)
+		return write_file(o->output, &text, err);
+	return write_all(STDOUT_FILENO, fx_buf_str(&text), text.len) < 0 ? fx_fail_errno(err, "write") : 0;
 }
 
 static int build(const struct options *o, struct fx_error *err)
 {
 	fx_auto(arena) struct fx_arena *arena = fx_arena_new(BUILD_MEMORY_MAX);
 	fx_auto(fs) struct fx_fs *fs = NULL;
-	fx_auto(buf) struct fx_buf text = FX_BUF_INIT;
 	struct fx_node *resources;
 	char cwd[PATH_MAX];
 	if (!arena)
@@ -167,9 +249,7 @@ static int build(const struct options *o, struct fx_error *err)
 		return fx_fail_nomem(err);
 	if ((rc = fx_kustomize_build(fs, path, &o->build, arena, &resources, err)) < 0)
 		return rc;
-	if ((rc = fx_kustomize_print(resources, &text, err)) < 0)
-		return rc;
-	return write_output(o, &text, err);
+	return write_output(o, resources, err);
 }
 
 int fx_build_command(int argc, char **argv)

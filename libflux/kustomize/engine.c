@@ -85,6 +85,22 @@ void fx_with_prefix(
 	fx_throw_code(b, code, "%s%s", prefix ? prefix : "", message);
 }
 
+void fx_go_on(struct fx_build *b, const char *dir, const char *prefix,
+        void (*fn)(struct fx_build *b, void *arg), void *arg)
+{
+	if (!b->opts->problem) {
+		fn(b, arg);
+		return;
+	}
+	const char *message = fx_attempt(b, fn, arg);
+	if (!message)
+		return;
+	message = fx_fmt(b, "%s%s", prefix, message);
+	if (!b->first_problem)
+		b->first_problem = message;
+	b->opts->problem(b->opts->problem_ctx, dir, message);
+}
+
 void fx_warn(struct fx_build *b, const char *fmt, ...)
 {
 	if (!b->opts->warn)

@@ -40,6 +40,7 @@ struct fx_root {
 };
 
 struct fx_build {
+	const char *first_problem; /* told by fx_go_on() */
 	struct fx_arena *arena;
 	const struct fx_build_options *opts;
 	struct fx_catch *top;
@@ -67,6 +68,10 @@ void fx_throw_error(struct fx_build *b, struct fx_error *err) fx_noreturn;
  * outermost. */
 const char *fx_attempt(struct fx_build *b, void (*fn)(struct fx_build *b, void *arg), void *arg);
 /* As fx_attempt, but throws on, with prefix in front. */
+/* Runs fn. When the caller of the build wants all problems, one that fn throws is told, with the prefix in
+ * front, and the build goes on. */
+void fx_go_on(struct fx_build *b, const char *dir, const char *prefix,
+        void (*fn)(struct fx_build *b, void *arg), void *arg);
 void fx_with_prefix(struct fx_build *b, void (*fn)(struct fx_build *b, void *arg), void *arg, const char *fmt,
         ...) fx_printf(4, 5);
 void fx_warn(struct fx_build *b, const char *fmt, ...) fx_printf(2, 3);

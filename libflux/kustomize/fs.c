@@ -5,11 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* ---- paths ---- */
 
@@ -123,6 +126,7 @@ char *fx_path_relative(struct fx_arena *arena, const char *dir, const char *path
 struct disk {
 	struct fx_fs base;
 	char *root;
+	int fd; /* of root */
 };
 
 static int disk_resolve(const struct fx_fs *fs, const char *path, struct fx_arena *arena, const char **out,
@@ -183,6 +187,24 @@ static int read_all(int fd, const char *path, struct fx_arena *arena, const char
 	return 0;
 }
 
+/*
+ * Opens what disk_resolve() found: a path without links, below the root. The kernel makes sure that it still
+ * is (openat2(2), Linux 5.6); where it cannot, at least no link is followed at the end. Opening never blocks
+ * on a pipe or device that lies in the tree.
+ */
+static int open_beneath(const struct disk *disk, const char *real)
+{
+	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+	        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+	size_t n = strlen(disk->root);
+	const char *below = real + (strncmp(real, disk->root, n) == 0 ? n : 0);
+	below += *below == '/';
+	int fd = (int)syscall(SYS_openat2, disk->fd, *below ? below : ".", &how, sizeof(how));
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		fd = open(real, (int)how.flags);
+	return fd;
+}
+
 static int disk_read(const struct fx_fs *fs, const char *path, struct fx_arena *arena, const char **data,
         size_t *len, struct fx_error *err)
 {
@@ -196,8 +218,7 @@ static int disk_read(const struct fx_fs *fs, const char *path, struct fx_arena *
 		fx_error_move(err, &why);
 		return rc;
 	}
-	/* Opening never blocks on a pipe or device that lies in the tree. */
-	fx_auto(fd) int fd = open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	fx_auto(fd) int fd = open_beneath((const struct disk *)fs, real);
 	if (fd < 0)
 		return fx_fail_errno(err, "open %s", path);
 	return read_all(fd, path, arena, data, len, err);
@@ -206,6 +227,7 @@ static int disk_read(const struct fx_fs *fs, const char *path, struct fx_arena *
 static void disk_free(struct fx_fs *fs)
 {
 	struct disk *disk = (struct disk *)fs;
+	close(disk->fd);
 	free(disk->root);
 	free(disk);
 }
@@ -220,6 +242,11 @@ int fx_fs_new_disk(const char *root, struct fx_fs **out, struct fx_error *err)
 	struct disk *disk = calloc(1, sizeof(*disk));
 	if (!disk)
 		return fx_fail_nomem(err);
+	disk->fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (disk->fd < 0) {
+		free(disk);
+		return fx_fail_errno(err, "open %s", root);
+	}
 	disk->base.ops = &disk_ops;
 	disk->root = fx_take(real);
 	*out = &disk->base;

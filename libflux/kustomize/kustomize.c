@@ -140,6 +140,8 @@ static void run(struct fx_build *b, void *arg)
 	const struct fx_node *k;
 	b->root = fx_root_first(b, c->fs, c->path);
 	fx_accumulate(b, b->root, &m, &config, &vars, &k);
+	if (b->first_problem)
+		fx_throw(b, "%s", b->first_problem);
 	fx_transform_hash(b, &m);
 	fx_fix_name_references(b, &m, config);
 	fx_resolve_vars(b, &m, &vars, config);

@@ -63,6 +63,12 @@ struct fx_build_options {
 	 */
 	void (*warn)(void *ctx, const char *line);
 	void *warn_ctx;
+	/* With it a build does not stop at its first problem: this is called for each, with the directory of
+	 * the kustomization it is in, while other resources, generators and components are still loaded; when
+	 * all of them could be, also for each patch and other transformer that fails. The build fails then
+	 * with the first one's text. Both texts live as long as the arena. May be NULL. */
+	void (*problem)(void *ctx, const char *dir, const char *message);
+	void *problem_ctx;
 };
 
 /* The options of Flux's kustomize-controller: FX_LOAD_NONE within the tree's wall, fifo, openapi added. */

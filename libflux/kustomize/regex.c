@@ -105,6 +105,8 @@ struct fx_regex *fx_regex_new(struct fx_build *b, const char *pattern, bool anch
 		fx_throw_code(b, FX_E_NOMEM, "out of memory");
 	re->code = pcre2_compile(
 	        (PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_DOLLAR_ENDONLY, &code, &at, cc);
+	if (!re->code && code == PCRE2_ERROR_HEAP_FAILED)
+		fx_throw_code(b, FX_E_NOMEM, "out of memory");
 	if (!re->code) {
 		PCRE2_UCHAR message[200];
 		pcre2_get_error_message(code, message, sizeof(message));
@@ -124,6 +126,8 @@ bool fx_regex_match(struct fx_build *b, const struct fx_regex *re, const char *t
 	if (re->literal)
 		return re->anchored ? strcmp(re->literal, text) == 0 : strstr(text, re->literal) != NULL;
 	int rc = pcre2_match(re->code, (PCRE2_SPTR)text, strlen(text), 0, 0, re->data, re->context);
+	if (rc == PCRE2_ERROR_NOMEMORY)
+		fx_throw_code(b, FX_E_NOMEM, "out of memory");
 	if (rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT || rc == PCRE2_ERROR_HEAPLIMIT)
 		fx_throw_code(b, FX_E_LIMIT, "a regular expression takes too long on '%.100s'", text);
 	return rc >= 0;

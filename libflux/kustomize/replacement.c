@@ -93,7 +93,8 @@ static const char *element_text(struct fx_build *b, const struct fx_node *n)
 		len--;
 	char *text = fx_arena_strndup(b->arena, fx_buf_str(&buf), len);
 	fx_buf_release(&buf);
-	return text ? text : "";
+	fx_needs(b, text);
+	return text;
 }
 
 static void match_bracket(struct fx_build *b, struct matcher *m, struct fx_node *n, size_t at, bool again)
@@ -419,6 +420,8 @@ static struct fx_node *find_host(
 		        .dialect = FX_YAML_V3, .comments = true, .anchors = true};
 		*doc = NULL;
 		if (fx_yaml_read(b->arena, l.n->text, l.n->len, &opts, doc, &err) < 0) {
+			if (err.code == FX_E_NOMEM || err.code == FX_E_LIMIT)
+				fx_throw_error(b, &err);
 			fx_error_release(&err);
 			continue;
 		}

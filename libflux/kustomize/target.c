@@ -200,28 +200,49 @@ static void accumulate_path(struct fx_build *b, struct level *l, const char *pat
 	fx_throw(b, "%s", error);
 }
 
+/* One entry of a list of the kustomization. */
+struct entry {
+	struct level *l;
+	struct fx_node *node;
+};
+
+/* Runs fn for each entry of the list. */
+static void each(struct fx_build *b, struct level *l, const struct fx_node *list, const char *prefix,
+        void (*fn)(struct fx_build *b, void *entry))
+{
+	for (uint32_t i = 0; list && i < list->len; i++)
+		fx_go_on(b, l->root->dir, prefix, fn, &(struct entry){.l = l, .node = list->items[i]});
+}
+
+static void accumulate_resource(struct fx_build *b, void *arg)
+{
+	struct entry *e = arg;
+	accumulate_path(b, e->l, e->node->text);
+}
+
 static void accumulate_resources(struct fx_build *b, void *arg)
 {
 	struct level *l = arg;
-	const struct fx_node *list = fx_node_get(l->k, "resources");
-	for (uint32_t i = 0; list && i < list->len; i++)
-		accumulate_path(b, l, list->items[i]->text);
+	each(b, l, fx_node_get(l->k, "resources"), "accumulating resources: ", accumulate_resource);
+}
+
+static void accumulate_component(struct fx_build *b, void *arg)
+{
+	struct entry *e = arg;
+	struct root_call r = {.from = e->l->root, .path = e->node->text};
+	const char *message = fx_attempt(b, open_root, &r);
+	if (message)
+		fx_throw(b, "loader.New %s", fx_quote(b, message));
+	struct dir_call d = {.l = e->l, .root = r.root, .component = true};
+	message = fx_attempt(b, accumulate_dir, &d);
+	if (message)
+		fx_throw(b, "accumulateDirectory: %s", fx_quote(b, message));
 }
 
 static void accumulate_components(struct fx_build *b, void *arg)
 {
 	struct level *l = arg;
-	const struct fx_node *list = fx_node_get(l->k, "components");
-	for (uint32_t i = 0; list && i < list->len; i++) {
-		struct root_call r = {.from = l->root, .path = list->items[i]->text};
-		const char *message = fx_attempt(b, open_root, &r);
-		if (message)
-			fx_throw(b, "loader.New %s", fx_quote(b, message));
-		struct dir_call d = {.l = l, .root = r.root, .component = true};
-		message = fx_attempt(b, accumulate_dir, &d);
-		if (message)
-			fx_throw(b, "accumulateDirectory: %s", fx_quote(b, message));
-	}
+	each(b, l, fx_node_get(l->k, "components"), "accumulating components: ", accumulate_component);
 }
 
 /* ---- configuration ---- */
@@ -281,26 +302,33 @@ static void absorb(struct fx_build *b, void *arg)
 	fx_resmap_absorb(b, c->l->acc.map, &c->map);
 }
 
-static void run_generator_list(struct fx_build *b, struct level *l, const char *field, bool secret)
+static void run_generator(struct fx_build *b, const struct entry *e, bool secret)
 {
-	const struct fx_node *list = fx_node_get(l->k, field);
-	for (uint32_t i = 0; list && i < list->len; i++) {
-		struct generate_call c = {.l = l};
-		struct fx_res *r = fx_generate(
-		        b, l->root, list->items[i], fx_node_get(l->k, "generatorOptions"), secret);
-		c.map.items = fx_more(b, NULL, &c.map.cap, 0, sizeof(*c.map.items));
-		c.map.items[c.map.len++] = r;
-		fx_origin_of_generator(b, &c.map, l->root, l->file,
-		        builtin(b, secret ? "SecretGenerator" : "ConfigMapGenerator"));
-		fx_with_prefix(b, absorb, &c, "merging from generator %s: ", text_at(list->items[i], "name"));
-	}
+	struct level *l = e->l;
+	struct generate_call c = {.l = l};
+	struct fx_res *r = fx_generate(b, l->root, e->node, fx_node_get(l->k, "generatorOptions"), secret);
+	c.map.items = fx_more(b, NULL, &c.map.cap, 0, sizeof(*c.map.items));
+	c.map.items[c.map.len++] = r;
+	fx_origin_of_generator(
+	        b, &c.map, l->root, l->file, builtin(b, secret ? "SecretGenerator" : "ConfigMapGenerator"));
+	fx_with_prefix(b, absorb, &c, "merging from generator %s: ", text_at(e->node, "name"));
+}
+
+static void generate_configmap(struct fx_build *b, void *arg)
+{
+	run_generator(b, arg, false);
+}
+
+static void generate_secret(struct fx_build *b, void *arg)
+{
+	run_generator(b, arg, true);
 }
 
 static void run_generators(struct fx_build *b, struct level *l)
 {
 	const struct fx_node *charts = fx_node_get(l->k, "helmCharts");
-	run_generator_list(b, l, "configMapGenerator", false);
-	run_generator_list(b, l, "secretGenerator", true);
+	each(b, l, fx_node_get(l->k, "configMapGenerator"), "", generate_configmap);
+	each(b, l, fx_node_get(l->k, "secretGenerator"), "", generate_secret);
 	if (charts && charts->len)
 		fx_throw(b,
 		        "trouble configuring builtin HelmChartInflationGenerator with config: `\n%s`: must "
@@ -366,33 +394,52 @@ static void run_labels(struct fx_build *b, struct level *l)
 	after(b, l, "LabelTransformer");
 }
 
+static void run_json6902(struct fx_build *b, void *arg)
+{
+	const struct entry *e = arg;
+	fx_transform_json6902(b, e->l->root, e->l->acc.map, fx_node_get(e->node, "target"),
+	        text_at(e->node, "path"), text_at(e->node, "patch"));
+	after(b, e->l, "PatchJson6902Transformer");
+}
+
+static void run_replicas(struct fx_build *b, void *arg)
+{
+	const struct entry *e = arg;
+	const char *count = text_at(e->node, "count");
+	fx_transform_replicas(b, e->l->acc.map, text_at(e->node, "name"), *count ? count : "0",
+	        &e->l->acc.config->lists[FX_CFG_REPLICAS]);
+	after(b, e->l, "ReplicaCountTransformer");
+}
+
+static void run_image(struct fx_build *b, void *arg)
+{
+	const struct entry *e = arg;
+	fx_transform_image(b, e->l->acc.map, e->node, &e->l->acc.config->lists[FX_CFG_IMAGES]);
+	after(b, e->l, "ImageTagTransformer");
+}
+
+static void run_replacements(struct fx_build *b, void *arg)
+{
+	struct level *l = arg;
+	fx_transform_replacements(b, l->root, l->acc.map, fx_node_get(l->k, "replacements"));
+	after(b, l, "ReplacementTransformer");
+}
+
 static void run_lists(struct fx_build *b, struct level *l)
 {
-	const struct fx_node *list = fx_node_get(l->k, "patchesJson6902");
-	struct fx_config *config = l->acc.config;
-	for (uint32_t i = 0; list && i < list->len; i++) {
-		const struct fx_node *p = list->items[i];
-		fx_transform_json6902(b, l->root, l->acc.map, fx_node_get(p, "target"), text_at(p, "path"),
-		        text_at(p, "patch"));
-		after(b, l, "PatchJson6902Transformer");
-	}
-	list = fx_node_get(l->k, "replicas");
-	for (uint32_t i = 0; list && i < list->len; i++) {
-		const char *count = text_at(list->items[i], "count");
-		fx_transform_replicas(b, l->acc.map, text_at(list->items[i], "name"), *count ? count : "0",
-		        &config->lists[FX_CFG_REPLICAS]);
-		after(b, l, "ReplicaCountTransformer");
-	}
-	list = fx_node_get(l->k, "images");
-	for (uint32_t i = 0; list && i < list->len; i++) {
-		fx_transform_image(b, l->acc.map, list->items[i], &config->lists[FX_CFG_IMAGES]);
-		after(b, l, "ImageTagTransformer");
-	}
-	list = fx_node_get(l->k, "replacements");
-	if (list && list->len) {
-		fx_transform_replacements(b, l->root, l->acc.map, list);
-		after(b, l, "ReplacementTransformer");
-	}
+	const struct fx_node *replacements = fx_node_get(l->k, "replacements");
+	each(b, l, fx_node_get(l->k, "patchesJson6902"), "", run_json6902);
+	each(b, l, fx_node_get(l->k, "replicas"), "", run_replicas);
+	each(b, l, fx_node_get(l->k, "images"), "", run_image);
+	if (replacements && replacements->len)
+		fx_go_on(b, l->root->dir, "", run_replacements, l);
+}
+
+static void run_patch(struct fx_build *b, void *arg)
+{
+	const struct entry *e = arg;
+	fx_transform_patch(b, e->l->root, e->l->acc.map, e->node);
+	after(b, e->l, "PatchTransformer");
 }
 
 static void run_transformers(struct fx_build *b, struct level *l)
@@ -404,11 +451,7 @@ static void run_transformers(struct fx_build *b, struct level *l)
 		fx_transform_patches_strategic(b, l->root, l->acc.map, list);
 		after(b, l, "PatchStrategicMergeTransformer");
 	}
-	list = fx_node_get(l->k, "patches");
-	for (uint32_t i = 0; list && i < list->len; i++) {
-		fx_transform_patch(b, l->root, l->acc.map, list->items[i]);
-		after(b, l, "PatchTransformer");
-	}
+	each(b, l, fx_node_get(l->k, "patches"), "", run_patch);
 	if (*(text = text_at(l->k, "namespace"))) {
 		fx_transform_namespace(
 		        b, l->acc.map, text, &config->lists[FX_CFG_NAMESPACE], false, "defaultOnly");
@@ -448,7 +491,12 @@ static void run_level(struct fx_build *b, struct level *l)
 	load_config(b, l);
 	run_generators(b, l);
 	fx_with_prefix(b, accumulate_components, l, "accumulating components: ");
+	/* What is missing would only bring problems that are none. */
+	if (b->first_problem)
+		return;
 	run_transformers(b, l);
+	if (b->first_problem)
+		return;
 	fx_run_validators(b, l->root, fx_node_get(l->k, "validators"), l->acc.map);
 	struct vars_call c = {l, fx_node_get(l->k, "vars")};
 	if (c.list)
