@@ -132,7 +132,7 @@ static void note_applied(struct apply *a, const struct item *it, const json_t *l
 	pthread_mutex_lock(&run->ks->states.lock);
 	if (fx_live_get(run->ks->live, &it->resource, it->ref.namespace, it->ref.name, &now) == 1)
 		fresh->dirty = !fresh->skipped && now.version > fresh->version &&
-		               (now.fields != fresh->fields || now.needs_cleanup);
+		               (now.fields != fresh->fields || (now.needs_cleanup && !now.kept));
 	else
 		fresh->dirty = live && !fresh->skipped && !fresh->current_on_absence &&
 		               fx_manifest_label(live, FX_KS_OWNER_NAME) &&

@@ -59,6 +59,7 @@ static void *pack(void *arg, const json_t *object)
 	        .version = fx_live_version(object),
 	        .fields = fx_fields_hash(object),
 	        .marked = fx_manifest_is_left_alone(object),
+	        .kept = fx_manifest_is_marked(object, FX_MARK_PRUNE, "disabled"),
 	        .needs_cleanup = !merge && fx_fields_need_cleanup(object, &w->live->options.overrides),
 	};
 	if (w->trivial)

@@ -26,6 +26,7 @@ struct fx_live_record {
 	uint64_t fields;  /* fx_fields_hash() */
 	enum fx_kstatus status;
 	bool marked;        /* somebody wants it left alone */
+	bool kept;          /* marked against pruning */
 	bool needs_cleanup; /* fields or annotations of other tools would be taken over */
 };
 

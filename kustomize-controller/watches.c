@@ -166,7 +166,8 @@ static void on_config(void *arg, const struct fx_reflector_event *event)
 
 /* ---- applied objects ---- */
 
-/* Others have changed or deleted it since we left it. */
+/* Others have changed or deleted it since we left it. Somebody who marks an object with kubectl to take it
+ * out of Git next must find the mark there when it is pruned: as with Flux it stays until the next apply. */
 static bool is_drift(const struct fx_live_event *event, const struct fx_applied *a)
 {
 	if (a->skipped)
@@ -174,7 +175,7 @@ static bool is_drift(const struct fx_live_event *event, const struct fx_applied 
 	if (!event->now)
 		return !a->current_on_absence;
 	return event->now->version > a->version &&
-	       (event->now->fields != a->fields || event->now->needs_cleanup);
+	       (event->now->fields != a->fields || (event->now->needs_cleanup && !event->now->kept));
 }
 
 /* An object that was current before it was written is so again without its status having changed:

@@ -376,6 +376,27 @@ START_TEST(policy)
 }
 END_TEST
 
+/* Who wants to keep an object marks it with kubectl and takes it out of Git then. */
+START_TEST(kept_by_hand)
+{
+	struct app app = {.name = "kept-by-hand"};
+	static const struct fx_test_file first[] = {{"a.yaml", CONFIG("by-hand", "v")},
+	        {"b.yaml", CONFIG("by-hand-other", "v")}, {NULL, NULL}},
+	                                 second[] = {{"a.yaml", NULL}, {NULL, NULL}};
+	commit(&app, first, "first");
+	kustomization(&app, "");
+	wait_ready(&app);
+	write_as("kubectl-annotate", "Update", "by-hand",
+	        json("{'metadata':{'annotations':{'kustomize.toolkit.fluxcd.io/prune':'disabled'}}}"));
+	commit(&app, second, "second");
+	wait_ready(&app);
+	expect_event(&app, NULL, "ConfigMap/default/by-hand skipped");
+	ck_assert(exists("ConfigMap", "by-hand"));
+	delete_app(&app);
+	ck_assert(exists("ConfigMap", "by-hand"));
+}
+END_TEST
+
 /* A watch of a kind that goes away is given up; objects are looked after again when the kind is back. */
 START_TEST(definition_comes_back)
 {
@@ -425,6 +446,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, fight_with_a_controller);
 	tcase_add_test(tc, two_owners);
 	tcase_add_loop_test(tc, policy, 0, FX_COUNT(policies));
+	tcase_add_test(tc, kept_by_hand);
 	tcase_add_test(tc, definition_comes_back);
 	suite_add_tcase(suite, tc);
 	return suite;
