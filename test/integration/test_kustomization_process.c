@@ -54,6 +54,76 @@ START_TEST(bad_starts)
 }
 END_TEST
 
+/* Section 13.1 and 13.2 of the runtime reference: names, types and defaults, as --help shows them. */
+START_TEST(flags)
+{
+	static const char *const lines[][2] = {{"metrics-addr string", "(default \":8080\")"},
+	        {"events-addr string", ""}, {"health-addr string", "(default \":9440\")"},
+	        {"concurrent int", "(default 4)"}, {"requeue-dependency duration", "(default 30s)"},
+	        {"watch-all-namespaces", "(default true)"}, {"watch-label-selector string", ""},
+	        {"watch-configs-label-selector string", "(default \"reconcile.fluxcd.io/watch=Enabled\")"},
+	        {"kube-api-qps float", "(default 50)"}, {"kube-api-burst int", "(default 300)"},
+	        {"log-encoding string", "(default \"json\")"}, {"log-level string", "(default \"info\")"},
+	        {"enable-leader-election", ""}, {"leader-election-release-on-cancel", "(default true)"},
+	        {"leader-election-lease-duration duration", "(default 35s)"},
+	        {"leader-election-renew-deadline duration", "(default 30s)"},
+	        {"leader-election-retry-period duration", "(default 5s)"},
+	        {"min-retry-delay duration", "(default 750ms)"},
+	        {"max-retry-delay duration", "(default 15m0s)"},
+	        {"interval-jitter-percentage", "(default 5)"}, {"feature-gates", ""},
+	        {"token-cache-max-size int", "(default 100)"},
+	        {"token-cache-max-duration duration", "(default 1h0m0s)"}, {"no-cross-namespace-refs", ""},
+	        {"insecure-kubeconfig-exec", ""}, {"insecure-kubeconfig-tls", ""},
+	        {"http-retry int", "(default 9)"}, {"override-manager", ""},
+	        {"default-service-account string", ""}, {"default-kubeconfig-service-account string", ""},
+	        {"default-decryption-service-account string", ""}, {"concurrent-ssa int", "(default 4)"},
+	        {"no-remote-bases", ""}, {"sops-age-secret string", ""}, {"sops-vault-configmap string", ""},
+	        {"custom-apply-stage-kinds string", ""}};
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	fx_auto(buf) struct fx_buf out = FX_BUF_INIT;
+	fx_autofree char *program = NULL;
+	const char *build = getenv("FX_BUILD");
+	ck_assert_int_gt(asprintf(&program, "%s/bin/kustomize-controller", build ? build : "build"), 0);
+	const struct fx_test_command command = {.argv = (const char *const[]){program, "--help", NULL}};
+	OK(fx_test_run(&command, &out, NULL, &err));
+	for (size_t i = 0; i < FX_COUNT(lines); i++) {
+		char start[80];
+		snprintf(start, sizeof(start), "      --%s ", lines[i][0]);
+		const char *line = strstr(fx_buf_str(&out), start);
+		ck_assert_msg(line, "no line '%s' in %s", start, fx_buf_str(&out));
+		fx_autofree char *text = strndup(line, strcspn(line, "\n"));
+		const char *given = strstr(text, "(default");
+		ck_assert_msg(
+		        strcmp(given ? given : "", lines[i][1]) == 0, "'%s', want %s", text, lines[i][1]);
+	}
+}
+END_TEST
+
+/* Each gate is known, and told when it is given. */
+START_TEST(gates)
+{
+	static const char *const names[] = {"ObjectLevelWorkloadIdentity", "CacheSecretsAndConfigMaps",
+	        "DirectSourceFetch", "DisableConfigWatchers", "ExternalArtifact",
+	        "AdditiveCELDependencyCheck", "CancelHealthCheckOnNewRevision", "DisableStatusPollerCache",
+	        "DisableFailFastBehavior", "StrictPostBuildSubstitutions", "GroupChangeLog",
+	        "MigrateAPIVersion"};
+	fx_auto(buf) struct fx_buf flag = FX_BUF_INIT;
+	fx_buf_add_str(&flag, "--feature-gates=");
+	for (size_t i = 0; i < FX_COUNT(names); i++)
+		fx_buf_addf(&flag, "%s%s=%s", i ? "," : "", names[i], i % 2 ? "false" : "true");
+	restart((const char *const[]){fx_buf_str(&flag), NULL});
+	fx_autofree char *log = house_log(&env.kustomize);
+	for (size_t i = 0; i < FX_COUNT(names); i++) {
+		char record[160];
+		snprintf(record, sizeof(record),
+		        "\"msg\":\"loading feature gate\",\"name\":\"%s\",\"enabled\":%s", names[i],
+		        i % 2 ? "false" : "true");
+		ck_assert_msg(strstr(log, record), "no %s", record);
+	}
+	restart(usual_args);
+}
+END_TEST
+
 /* References that are not allowed: stalled, told once, not tried again. */
 START_TEST(denied_sources)
 {
@@ -260,6 +330,8 @@ static Suite *make_suite(void)
 	TCase *tc = tcase_create("process");
 	tcase_set_timeout(tc, 600);
 	tcase_add_test(tc, bad_starts);
+	tcase_add_test(tc, flags);
+	tcase_add_test(tc, gates);
 	tcase_add_test(tc, denied_sources);
 	tcase_add_test(tc, watched_configs);
 	tcase_add_test(tc, shards);

@@ -78,6 +78,45 @@ START_TEST(summary_takes_the_worst_first)
 }
 END_TEST
 
+/* Conditions in the order in which they are set, status for each; what Ready becomes. */
+static const struct {
+	const char *name;
+	const char *set[4][2]; /* type, status */
+	const char *status, *reason;
+} summaries[] = {
+        {"nothing in scope", {{"Other", "True"}}, NULL, ""},
+        {"all well", {{"ArtifactInStorage", "True"}}, "True", "ArtifactInStorage"},
+        {"bad beats good", {{"ArtifactInStorage", "True"}, {"ArtifactOutdated", "True"}}, "False",
+                "ArtifactOutdated"},
+        {"bad beats lacking", {{"ArtifactInStorage", "False"}, {"ArtifactOutdated", "True"}}, "False",
+                "ArtifactOutdated"},
+        {"lacking beats not bad", {{"FetchFailed", "False"}, {"ArtifactInStorage", "False"}}, "False",
+                "ArtifactInStorage"},
+        {"well beats not bad", {{"FetchFailed", "False"}, {"ArtifactInStorage", "True"}}, "True",
+                "ArtifactInStorage"},
+        {"not bad alone", {{"FetchFailed", "False"}}, "True", "FetchFailed"},
+        {"not bad beats unknown", {{"ArtifactInStorage", "Unknown"}, {"FetchFailed", "False"}}, "True",
+                "FetchFailed"},
+        {"unknown alone", {{"ArtifactInStorage", "Unknown"}}, "Unknown", "ArtifactInStorage"},
+        {"the first of the list", {{"ArtifactOutdated", "True"}, {"FetchFailed", "True"}}, "False",
+                "FetchFailed"},
+};
+
+START_TEST(summary_priority)
+{
+	json_t *c = json_array();
+	for (size_t i = 0; i < 4 && summaries[_i].set[i][0]; i++)
+		fx_conditions_set(c, &at_1, summaries[_i].set[i][0], summaries[_i].set[i][1],
+		        summaries[_i].set[i][0], "m");
+	fx_conditions_summarize(c, &at_1, &ready);
+	const char *status = fx_conditions_status(c, "Ready");
+	ck_assert_msg(strcmp(status ? status : "", summaries[_i].status ? summaries[_i].status : "") == 0,
+	        "%s: %s", summaries[_i].name, status);
+	ck_assert_str_eq(fx_conditions_reason(c, "Ready"), summaries[_i].reason);
+	json_decref(c);
+}
+END_TEST
+
 START_TEST(condition_message_is_cut)
 {
 	json_t *c = json_array();
@@ -259,6 +298,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, conditions_are_sorted);
 	tcase_add_test(t, stalled_and_reconciling_exclude_each_other);
 	tcase_add_test(t, summary_takes_the_worst_first);
+	tcase_add_loop_test(t, summary_priority, 0, FX_COUNT(summaries));
 	tcase_add_test(t, condition_message_is_cut);
 	tcase_add_loop_test(t, merge_patch_round_trip, 0, FX_COUNT(diffs));
 	tcase_add_test(t, flags_of_every_type);
