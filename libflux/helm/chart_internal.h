@@ -41,6 +41,8 @@ bool fx_chart_version_ok(struct fx_render *x, struct fx_val constraint, struct f
 void fx_chart_read_meta(struct fx_render *x, struct fx_chart *c, const char *file, struct fx_val text);
 void fx_chart_read_lock(struct fx_render *x, struct fx_chart *c, const char *file, struct fx_val text);
 void fx_chart_validate(struct fx_render *x, struct fx_chart *c);
+/* The first document; integers and floats stay apart. False: *why not. */
+bool fx_chart_parse_yaml(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why);
 /* encoding/json's word for the type of a value. */
 const char *fx_chart_json_name(struct fx_val v);
 /* A scalar of YAML where Go has a string. */

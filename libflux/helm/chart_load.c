@@ -1,5 +1,6 @@
 /* Charts from directories and archives. */
 #include "chart_internal.h"
+#include "chart_ignore.h"
 
 #include "data/semver.h"
 #include "data/yaml.h"
@@ -8,7 +9,6 @@
 #include <archive_entry.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -53,70 +53,6 @@ static const char *time_text(struct fx_render *x, struct timespec t)
 	return fx_text_c(&out);
 }
 
-/* ---- .helmignore ---- */
-
-struct rule {
-	const char *pattern;
-	bool negate, dir_only, whole;
-};
-
-struct rules {
-	struct rule *items;
-	size_t len;
-};
-
-static void read_rules(struct fx_render *x, const char *text, size_t len, struct rules *out)
-{
-	size_t lines = 2;
-	for (size_t i = 0; i < len; i++)
-		lines += text[i] == '\n';
-	out->items = fx_render_alloc(x, lines * sizeof(*out->items));
-	for (size_t i = 0; i < len;) {
-		const char *nl = memchr(text + i, '\n', len - i);
-		size_t end = nl ? (size_t)(nl - text) : len, from = i, to = end;
-		i = end + 1;
-		while (from < to && fx_rune_is_space((unsigned char)text[from]))
-			from++;
-		while (to > from && fx_rune_is_space((unsigned char)text[to - 1]))
-			to--;
-		if (from == to || text[from] == '#')
-			continue;
-		struct rule r = {.negate = text[from] == '!'};
-		from += r.negate;
-		const char *p = fx_v_dup(x, text + from, to - from).s;
-		if (strstr(p, "**"))
-			fx_render_throw(x, "double-star (**) syntax is not supported");
-		size_t n = strlen(p);
-		if (n && p[n - 1] == '/') {
-			r.dir_only = true;
-			p = fx_v_dup(x, p, n - 1).s;
-		}
-		r.whole = strchr(p, '/') != NULL;
-		r.pattern = *p == '/' ? p + 1 : p;
-		out->items[out->len++] = r;
-	}
-	out->items[out->len++] = (struct rule){.pattern = "templates/.?*", .whole = true};
-}
-
-static bool ignored(const struct rules *rules, const char *path, bool dir)
-{
-	const char *slash = strrchr(path, '/');
-	for (size_t i = 0; i < rules->len; i++) {
-		const struct rule *r = &rules->items[i];
-		bool match = fnmatch(r->pattern, r->whole || !slash ? path : slash + 1, FNM_PATHNAME) == 0;
-		if (r->negate) {
-			if ((r->dir_only && !dir) || !match)
-				return true;
-			continue;
-		}
-		if (r->dir_only && !dir)
-			continue;
-		if (match)
-			return true;
-	}
-	return false;
-}
-
 static const char *read_file(struct fx_render *x, const char *path, const char *name, size_t *len)
 {
 	fx_auto(file) FILE *f = fopen(path, "rb");
@@ -141,8 +77,8 @@ static const char *read_file(struct fx_render *x, const char *path, const char *
 	return data;
 }
 
-static void walk_dir(struct fx_render *x, const char *root, const char *rel, const struct rules *rules,
-        struct fx_chart_files *out, unsigned depth)
+static void walk_dir(struct fx_render *x, const char *root, const char *rel,
+        const struct fx_helmignore *rules, struct fx_chart_files *out, unsigned depth)
 {
 	struct fx_text dir = {.x = x};
 	struct dirent **list;
@@ -170,7 +106,7 @@ static void walk_dir(struct fx_render *x, const char *root, const char *rel, con
 			fx_render_throw(x, "error evaluating symlink %s: lstat: no such file or directory",
 			        fx_text_c(&full));
 		bool is_dir = S_ISDIR(st.st_mode);
-		if (ignored(rules, fx_text_c(&p), is_dir))
+		if (fx_helmignore_match(rules, fx_text_c(&p), is_dir))
 			continue;
 		if (is_dir) {
 			walk_dir(x, root, fx_text_c(&p), rules, out, depth + 1);
@@ -328,24 +264,31 @@ struct fx_val fx_chart_parse_values(struct fx_render *x, const char *prefix, con
 	return out;
 }
 
+/* Where the loader is: what stands in front of an error. */
+struct loading {
+	const char *where; /* NULL: the chart itself */
+	unsigned depth;
+};
+
 static struct fx_chart *build(
-        struct fx_render *x, const struct fx_chart_files *files, struct fx_chart *parent, unsigned depth);
+        struct fx_render *x, const struct fx_chart_files *files, struct fx_chart *parent, struct loading *l);
 
 static void add_child(
-        struct fx_render *x, struct fx_chart *c, const struct fx_chart_files *files, unsigned depth)
+        struct fx_render *x, struct fx_chart *c, const struct fx_chart_files *files, struct loading *l)
 {
 	struct fx_chart **more = fx_render_alloc(x, (c->nchildren + 1) * sizeof(struct fx_chart *));
 	if (c->nchildren)
 		memcpy(more, c->children, c->nchildren * sizeof(struct fx_chart *));
 	c->children = more;
-	c->children[c->nchildren] = build(x, files, c, depth + 1);
+	c->children[c->nchildren] = build(x, files, c, l);
 	c->nchildren++;
 }
 
 /* Files below charts/, grouped by their first component; they come in the order of their names. */
 static void read_children(
-        struct fx_render *x, struct fx_chart *c, const struct fx_chart_files *subs, unsigned depth)
+        struct fx_render *x, struct fx_chart *c, const struct fx_chart_files *subs, struct loading *l)
 {
+	const char *outer = l->where;
 	bool *done = fx_render_zalloc(x, subs->len + 1);
 	for (size_t i = 0; i < subs->len; i++) {
 		const char *name = subs->items[i].name;
@@ -353,7 +296,17 @@ static void read_children(
 		if (done[i] || *name == '_' || *name == '.')
 			continue;
 		struct fx_chart_files group = {0};
-		if (n > 4 && memcmp(name + n - 4, ".tgz", 4) == 0) {
+		struct fx_text where = {.x = x};
+		bool archive = n > 4 && memcmp(name + n - 4, ".tgz", 4) == 0;
+		if (archive && name[n])
+			fx_render_throw(x, "error unpacking subchart tar in %s: expected %.*s, got %s",
+			        c->name, (int)n, name, name);
+		if (outer)
+			fx_text_addf(&where, "%s: ", outer);
+		fx_text_addf(&where, "error unpacking subchart %.*s in %s", (int)n, name, c->name);
+		l->where = fx_text_c(&where);
+		l->depth++;
+		if (archive) {
 			read_archive(x, subs->items[i].data, subs->items[i].len, &group);
 		} else {
 			for (size_t k = i; k < subs->len; k++) {
@@ -366,18 +319,20 @@ static void read_children(
 					        subs->items[k].len, subs->items[k].mod_time);
 			}
 		}
-		add_child(x, c, &group, depth);
+		add_child(x, c, &group, l);
+		l->where = outer;
+		l->depth--;
 	}
 }
 
 static struct fx_chart *build(
-        struct fx_render *x, const struct fx_chart_files *files, struct fx_chart *parent, unsigned depth)
+        struct fx_render *x, const struct fx_chart_files *files, struct fx_chart *parent, struct loading *l)
 {
 	struct fx_chart *c = fx_render_zalloc(x, sizeof(*c));
 	struct fx_chart_files subs = {0};
 	c->parent = parent;
 	c->values = fx_v_map(x);
-	if (depth > FX_CHART_DEPTH_MAX)
+	if (l->depth > FX_CHART_DEPTH_MAX)
 		fx_render_throw(x, "charts are nested too deeply");
 	for (size_t i = 0; i < files->len; i++) {
 		if (strcmp(files->items[i].name, "Chart.yaml") != 0)
@@ -419,13 +374,14 @@ static struct fx_chart *build(
 		}
 	}
 	fx_chart_validate(x, c);
-	read_children(x, c, &subs, depth);
+	read_children(x, c, &subs, l);
 	return c;
 }
 
 struct load_job {
 	const char *path;
 	struct fx_chart *out;
+	struct loading loading;
 };
 
 static void run_load(struct fx_render *x, void *arg)
@@ -438,7 +394,7 @@ static void run_load(struct fx_render *x, void *arg)
 	size_t len = 0;
 	if (S_ISDIR(st.st_mode)) {
 		struct fx_text ignore = {.x = x};
-		struct rules rules = {0};
+		struct fx_helmignore rules = {0};
 		fx_text_addf(&ignore, "%s/.helmignore", job->path);
 		const char *text = access(fx_text_c(&ignore), R_OK) == 0
 		                           ? read_file(x, fx_text_c(&ignore), ".helmignore", &len)
@@ -447,7 +403,7 @@ static void run_load(struct fx_render *x, void *arg)
 			text += 3;
 			len -= 3;
 		}
-		read_rules(x, text, len, &rules);
+		fx_helmignore_read(x, text, len, &rules);
 		walk_dir(x, job->path, "", &rules, &files, 0);
 	} else {
 		fx_auto(file) FILE *f = fopen(job->path, "rb");
@@ -461,14 +417,16 @@ static void run_load(struct fx_render *x, void *arg)
 			fx_render_throw(x, "file '%s' does not appear to be a gzipped archive", job->path);
 		read_archive(x, data, len, &files);
 	}
-	job->out = build(x, &files, NULL, 0);
+	job->out = build(x, &files, NULL, &job->loading);
 }
 
 int fx_chart_load(struct fx_arena *arena, const char *path, struct fx_chart **out, struct fx_error *err)
 {
-	struct load_job job = {path, NULL};
+	struct load_job job = {.path = path};
 	int rc = fx_render_run(arena, NULL, run_load, &job, err);
 	if (rc == 0)
 		*out = job.out;
+	else if (err && job.loading.where && err->code == FX_E_INVALID)
+		return fx_error_wrap(err, "%s", job.loading.where);
 	return rc;
 }

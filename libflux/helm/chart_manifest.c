@@ -169,7 +169,7 @@ static void read_document(
 {
 	struct fx_val doc;
 	const char *why;
-	if (!fx_v_yaml_parse(x, text, &doc, &why))
+	if (!fx_chart_parse_yaml(x, text, &doc, &why))
 		fx_render_throw(x, "YAML parse error on %s: %s", path, why);
 	if (doc.kind != FX_VAL_MAP && doc.kind != FX_VAL_NIL)
 		bad_head(x, path, doc, "value of type util.SimpleHead");

@@ -3,6 +3,10 @@
 #include "chart_internal.h"
 
 #include "data/semver.h"
+#include "data/yaml.h"
+
+#include <errno.h>
+#include <stdlib.h>
 
 enum shape { TEXT, CLEAN_TEXT, FLAG, TEXTS, CLEAN_TEXTS, TEXT_MAP, PEOPLE, DEPENDENCIES, ANYTHING, TIME };
 
@@ -74,7 +78,7 @@ static struct fx_val short_float(struct fx_render *x, double f)
 	}
 	char *e = strchr(text, 'e');
 	int exp = e ? atoi(e + 1) : 0;
-	if (!e || exp < -4 || exp >= 21) {
+	if (!e || exp < -4 || exp >= 6) {
 		fx_text_str(&t, text);
 		return fx_text_val(&t);
 	}
@@ -94,10 +98,6 @@ struct fx_val fx_chart_scalar_text(struct fx_render *x, struct fx_val v)
 	case FX_VAL_BOOL:
 		return fx_v_str(v.b ? "true" : "false");
 	case FX_VAL_FLOAT:
-		if (v.f == (double)(int64_t)v.f && v.f > -1e15 && v.f < 1e15) {
-			fx_text_addf(&t, "%.0f", v.f);
-			return fx_text_val(&t);
-		}
 		return short_float(x, v.f);
 	case FX_VAL_INT:
 		fx_fmt_v(&t, v);
@@ -240,11 +240,53 @@ static void decode(
 	}
 }
 
+/* As fx_v_from_node, but whole numbers stay integers: their texts differ from those of floats. */
+static struct fx_val from_node(struct fx_render *x, const struct fx_node *n)
+{
+	if (n->kind == FX_NODE_SCALAR) {
+		char *end;
+		errno = 0;
+		long long i = n->tag == FX_TAG_INT ? strtoll(n->text, &end, 10) : 0;
+		bool fits = n->tag == FX_TAG_INT && errno == 0 && *end == 0;
+		return fits ? fx_v_int64(i) : fx_v_from_node(x, n);
+	}
+	struct fx_val out = n->kind == FX_NODE_MAP ? fx_v_map(x) : fx_v_list(x, n->len);
+	for (uint32_t i = 0; i < n->len; i++) {
+		if (n->kind == FX_NODE_MAP)
+			fx_v_setn(x, out, n->pairs[i].key->text, n->pairs[i].key->len,
+			        from_node(x, n->pairs[i].value));
+		else
+			fx_v_push(x, out, from_node(x, n->items[i]));
+	}
+	return out;
+}
+
+bool fx_chart_parse_yaml(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	struct fx_node *n = NULL;
+	struct fx_yaml_read opts = {.dialect = FX_YAML_V2, .values = true};
+	*out = fx_v_nil();
+	if (fx_yaml_read(fx_render_arena(x), text.s, text.len, &opts, &n, &err) == 0) {
+		if (n)
+			*out = from_node(x, n);
+		return true;
+	}
+	bool nomem = err.code == FX_E_NOMEM;
+	char *copy = fx_arena_printf(
+	        fx_render_arena(x), "error converting YAML to JSON: %s", fx_error_message(&err));
+	fx_error_release(&err);
+	if (nomem || !copy)
+		fx_render_throw(x, "out of memory");
+	*why = copy;
+	return false;
+}
+
 static struct fx_val parse_map(struct fx_render *x, const char *file, struct fx_val text, const char *type)
 {
 	struct fx_val v;
 	const char *why;
-	if (!fx_v_yaml_parse(x, text, &v, &why))
+	if (!fx_chart_parse_yaml(x, text, &v, &why))
 		fx_render_throw(x, "cannot load %s: %s", file, why);
 	if (v.kind == FX_VAL_NIL)
 		return fx_v_map(x);

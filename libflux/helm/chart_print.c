@@ -1,8 +1,8 @@
 /* Manifests, hooks and CRDs as the text that `helm template` prints. */
 #include "chart_internal.h"
+#include "chart_ignore.h"
 
 #include <ctype.h>
-#include <fnmatch.h>
 
 static void print_document(struct fx_text *out, const char *path, struct fx_val text)
 {
@@ -40,7 +40,7 @@ static struct fx_val show_only(struct fx_render *x, struct fx_val text, const st
 			if (!slash || !end)
 				continue;
 			const char *rest = fx_v_dup(x, slash + 1, (size_t)(end - slash - 1)).s;
-			if (fnmatch(o->show_only[k], rest, FNM_PATHNAME) != 0)
+			if (!fx_path_pattern_valid(o->show_only[k]) || !fx_path_match(o->show_only[k], rest))
 				continue;
 			any = true;
 			fx_text_str(&out, "---\n");

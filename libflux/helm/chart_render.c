@@ -168,12 +168,14 @@ static struct fx_val render_values(
 }
 
 static void render_chart(struct fx_render *x, struct fx_chart *c, struct fx_val user,
-        const struct fx_chart_options *o, struct fx_rendered *out)
+        const struct fx_chart_options *o, struct fx_rendered *out, const char **stage)
 {
 	struct fx_chart_texts texts = {0};
 	struct fx_text notes = {.x = x};
 	size_t cap = 0;
+	*stage = "chart dependencies processing failed";
 	fx_chart_process_deps(x, c, user);
+	*stage = NULL;
 	struct fx_val caps = fx_chart_capabilities(x, o);
 	out->values = render_values(x, c, user, o);
 	check_kube_version(x, c, caps);
@@ -203,6 +205,7 @@ struct render_job {
 	const struct fx_chart_options *options;
 	struct fx_rendered rendered;
 	struct fx_val text;
+	const char *stage; /* what an error of the moment is about, or NULL */
 };
 
 static void run_render(struct fx_render *x, void *arg)
@@ -210,7 +213,7 @@ static void run_render(struct fx_render *x, void *arg)
 	struct render_job *job = arg;
 	check_name(x, job->options->release);
 	render_chart(x, job->chart, job->values.kind == FX_VAL_MAP ? job->values : fx_v_map(x), job->options,
-	        &job->rendered);
+	        &job->rendered, &job->stage);
 	job->rendered.manifest = fx_rendered_manifest(x, &job->rendered, job->options->include_crds);
 }
 
@@ -220,15 +223,24 @@ static void run_template(struct fx_render *x, void *arg)
 	check_name(x, job->options->release);
 	fx_chart_check(x, job->chart);
 	render_chart(x, job->chart, job->values.kind == FX_VAL_MAP ? job->values : fx_v_map(x), job->options,
-	        &job->rendered);
+	        &job->rendered, &job->stage);
 	job->text = fx_rendered_print(x, &job->rendered, job->options);
+}
+
+static int run_job(struct fx_arena *arena, struct render_job *job,
+        void (*body)(struct fx_render *x, void *arg), struct fx_error *err)
+{
+	int rc = fx_render_run(arena, job->options->engine, body, job, err);
+	if (rc < 0 && err && job->stage && err->code == FX_E_INVALID)
+		return fx_error_wrap(err, "%s", job->stage);
+	return rc;
 }
 
 int fx_chart_render(struct fx_arena *arena, struct fx_chart *chart, struct fx_val values,
         const struct fx_chart_options *options, struct fx_rendered *out, struct fx_error *err)
 {
 	struct render_job job = {.chart = chart, .values = values, .options = options};
-	int rc = fx_render_run(arena, options->engine, run_render, &job, err);
+	int rc = run_job(arena, &job, run_render, err);
 	if (rc == 0)
 		*out = job.rendered;
 	return rc;
@@ -238,7 +250,7 @@ int fx_chart_template(struct fx_arena *arena, struct fx_chart *chart, struct fx_
         const struct fx_chart_options *options, struct fx_val *out, struct fx_error *err)
 {
 	struct render_job job = {.chart = chart, .values = values, .options = options};
-	int rc = fx_render_run(arena, options->engine, run_template, &job, err);
+	int rc = run_job(arena, &job, run_template, err);
 	if (rc == 0)
 		*out = job.text;
 	return rc;

@@ -83,7 +83,9 @@ static void globals(struct fx_render *x, struct fx_val dest, struct fx_val src)
 		const struct fx_entry *e = &sg.map->entries[i];
 		struct fx_val *have = fx_v_find(dg, e->key, e->len);
 		if (e->val.kind == FX_VAL_MAP) {
-			struct fx_val copy = fx_v_deep_copy(x, e->val);
+			/* Shallow, as Helm's: what the merge below adds to inner maps shows in the parent
+			 * too. */
+			struct fx_val copy = fx_v_map_copy(x, e->val);
 			if (!have)
 				fx_v_setn(x, dg, e->key, e->len, copy);
 			else if (have->kind == FX_VAL_MAP)
@@ -103,13 +105,7 @@ struct fx_val fx_chart_coalesce(struct fx_render *x, struct fx_chart *c, struct 
 		struct fx_val *have = fx_v_get(v, k->name);
 		if (have && have->kind != FX_VAL_MAP) {
 			struct fx_text t = {.x = x};
-			if (have->kind == FX_VAL_NIL) {
-				fx_text_str(&t, "%!t(<nil>)");
-			} else {
-				fx_text_addf(&t, "%%!t(%s=", fx_v_type(*have));
-				fx_fmt_v(&t, *have);
-				fx_text_char(&t, ')');
-			}
+			fx_fmt_printf(&t, fx_v_str("%t"), have, 1);
 			fx_render_throw(x, "type mismatch on %s: %s", k->name, fx_text_c(&t));
 		}
 		struct fx_val sub = have ? *have : fx_v_map(x);
@@ -313,8 +309,9 @@ static struct fx_val nested(struct fx_render *x, const char *path, struct fx_val
 	return m;
 }
 
-static void import_item(
-        struct fx_render *x, const char *name, struct fx_val *item, struct fx_val mv, struct fx_val out)
+/* One entry of import-values; what the chart's object shows of it goes to seen. */
+static void import_item(struct fx_render *x, const char *name, const struct fx_val *item, struct fx_val mv,
+        struct fx_val out, struct fx_val seen)
 {
 	struct fx_text child = {.x = x}, from = {.x = x}, parent = {.x = x};
 	if (item->kind == FX_VAL_MAP) {
@@ -333,7 +330,7 @@ static void import_item(
 	fx_v_set(x, pair, "child", fx_text_val(&child));
 	fx_v_set(x, pair, "parent", fx_text_val(&parent));
 	pair.type = FX_T_STRING_MAP;
-	*item = pair;
+	fx_v_push(x, seen, pair);
 	struct fx_val *t = path_value(mv, fx_text_c(&from));
 	if (t && t->kind == FX_VAL_MAP)
 		tables(x, out, nested(x, fx_text_c(&parent), fx_v_deep_copy(x, *t)), true);
@@ -348,8 +345,11 @@ static void import_values(struct fx_render *x, struct fx_chart *c)
 	struct fx_val mv = fx_chart_coalesce(x, c, fx_v_map(x), true), out = fx_v_map(x);
 	for (size_t i = 0; i < fx_v_len(c->deps); i++) {
 		struct fx_val req = c->deps.list->items[i], *list = fx_v_get(req, "import-values");
+		struct fx_val seen = fx_v_list(x, 0);
 		for (size_t k = 0; list && list->kind == FX_VAL_LIST && k < fx_v_len(*list); k++)
-			import_item(x, text_at(x, req, "name"), &list->list->items[k], mv, out);
+			import_item(x, text_at(x, req, "name"), &list->list->items[k], mv, out, seen);
+		if (list)
+			*list = seen;
 	}
 	c->values = tables(x, fx_v_deep_copy(x, mv), out, true);
 }

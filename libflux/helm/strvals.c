@@ -172,15 +172,15 @@ static int64_t list_index(struct reader *r)
 
 static void key(struct reader *r, struct fx_val map, unsigned depth);
 
-static struct fx_val sub_map(struct reader *r, struct fx_val have, unsigned depth)
+/* have: NULL when the key is not there; a null that is there is no map. */
+static struct fx_val sub_map(struct reader *r, const struct fx_val *old, unsigned depth)
 {
-	if (have.kind == FX_VAL_NIL)
-		have = fx_v_map(r->x);
+	struct fx_val have = old ? *old : fx_v_map(r->x);
 	if (have.kind != FX_VAL_MAP)
 		fx_render_throw(r->x,
 		        "unable to parse key: interface conversion: interface {} is %s, not "
 		        "map[string]interface {}",
-		        fx_v_type(have));
+		        have.kind == FX_VAL_NIL ? "nil" : fx_v_type(have));
 	key(r, have, depth);
 	return have;
 }
@@ -260,6 +260,9 @@ static void key(struct reader *r, struct fx_val map, unsigned depth)
 		int64_t i = list_index(r);
 		if (r->ended)
 			return;
+		if (have && have->kind == FX_VAL_NIL)
+			fx_render_throw(r->x, "unable to parse key: interface conversion: interface {} is "
+			                      "nil, not []interface {}");
 		v = list_item(r, as_list(r, old), i, depth, 0);
 	} else {
 		if (depth >= FX_STRVALS_NEST_MAX)
@@ -267,7 +270,7 @@ static void key(struct reader *r, struct fx_val map, unsigned depth)
 			        "value name nested level is greater than maximum supported nested level of "
 			        "%d",
 			        FX_STRVALS_NEST_MAX);
-		v = sub_map(r, old, depth + 1);
+		v = sub_map(r, have, depth + 1);
 		if (fx_v_len(v) == 0) {
 			if (r->ended)
 				return;
