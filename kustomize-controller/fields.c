@@ -1,6 +1,6 @@
 #include "fields.h"
 
-#include "core/map.h"
+#include "data/json_slim.h"
 
 #include <string.h>
 
@@ -75,12 +75,11 @@ uint64_t fx_fields_hash(const json_t *object)
 	json_array_foreach (managed_fields(object), i, entry) {
 		if (!is_ours(entry))
 			continue;
-		fx_autofree char *text = json_dumps(
-		        json_object_get(entry, "fieldsV1"), JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-		if (!text)
-			return 0;
-		uint64_t hash = fx_hash(text, strlen(text));
-		return hash ? hash : 1;
+		const json_t *fields = json_object_get(entry, "fieldsV1");
+		if (json_is_string(fields)) /* FX_SLIM_HASH */
+			return strtoull(json_string_value(fields), NULL, 16);
+		fx_autofree char *text = json_dumps(fields, JSON_COMPACT);
+		return text ? fx_json_fields_hash(text, strlen(text)) : 0;
 	}
 	return 0;
 }

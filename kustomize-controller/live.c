@@ -186,6 +186,7 @@ static struct watch *new_watch(struct fx_live *live, const struct fx_resource *r
 	        .path = fx_resource_path(resource, NULL, NULL),
 	        .label_selector = FX_KS_OWNER_NAME,
 	        .metadata_only = w->trivial,
+	        .slim = FX_SLIM_HASH,
 	        .pack = pack,
 	        .on_change = on_change,
 	        .on_synced = on_synced,

@@ -282,6 +282,7 @@ static int start_source(struct fx_ks *ks, int i, struct fx_error *err)
 	                .version = "v1",
 	                .resource = fx_ks_source_kinds[i].resource,
 	                .namespace_ = ks->manager->namespace_},
+	        .slim = FX_SLIM_DROP,
 	        .pack = fx_reflector_pack_json,
 	        .on_change = on_source,
 	        .arg = &source_watches[i]};
@@ -299,6 +300,7 @@ static int start_config(struct fx_ks *ks, int i, const char *kind, const char *r
 	        .path = {.version = "v1", .resource = resource, .namespace_ = ks->manager->namespace_},
 	        .label_selector = ks->options->watch_configs_label_selector,
 	        .metadata_only = true,
+	        .slim = FX_SLIM_DROP,
 	        .pack = pack_nothing,
 	        .on_change = on_config,
 	        .arg = &config_watches[i]};

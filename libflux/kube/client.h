@@ -19,6 +19,7 @@
 #include "core/cancel.h"
 #include "core/error.h"
 #include "data/jansson.h"
+#include "data/json_slim.h"
 #include "kube/config.h"
 #include "net/http.h"
 
@@ -128,7 +129,8 @@ struct fx_kube_request {
 	const char *content_type;
 	const char *body; /* NULL: none */
 	size_t body_len;
-	int timeout_ms; /* 0: the client's */
+	int timeout_ms;         /* 0: the client's */
+	enum fx_json_slim slim; /* fx_kube_do(): what the parsed answer may lack */
 };
 
 /* [worker] Sends, retries what may be retried, and gives the parsed answer (new reference; json null when the
@@ -171,6 +173,7 @@ struct fx_kube_write_options {
 	bool force;                    /* apply only: take fields over */
 	bool dry_run;                  /* dryRun=All */
 	bool metadata_only;            /* the answer need not have more: PartialObjectMetadata */
+	enum fx_json_slim slim;        /* of the answer */
 	const char *field_validation;  /* "Strict", "Warn", "Ignore"; NULL: the server's default */
 	struct fx_kube_status *status; /* out, may be NULL */
 	int timeout_ms;                /* 0: the client's */

@@ -202,7 +202,11 @@ int fx_kube_do(struct fx_kube *kube, const struct fx_kube_request *request, stru
 		*out = json_null();
 		return 0;
 	}
-	rc = fx_json_parse(response->body, response->body_len, out, err);
+	fx_auto(buf) struct fx_buf slim = FX_BUF_INIT;
+	if (fx_json_slim(response->body, response->body_len, request->slim, &slim))
+		rc = fx_json_parse(slim.data, slim.len, out, err);
+	else
+		rc = fx_json_parse(response->body, response->body_len, out, err);
 	if (rc < 0)
 		return fx_error_wrap(err, "answer of the Kubernetes API to %s", request->path);
 	return 0;

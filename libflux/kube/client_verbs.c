@@ -164,6 +164,7 @@ static int send_object(struct fx_kube *kube, const char *method, const struct fx
 	        .body = body_text,
 	        .body_len = body_len,
 	        .timeout_ms = options->timeout_ms,
+	        .slim = options->slim,
 	};
 	int rc;
 	if (!path_text || !body_text || fx_buf_failed(&query))

@@ -17,6 +17,9 @@
 /* A list is an ordinary request, but may be long. */
 #define LIST_IDLE_MS (60 * 1000)
 
+/* Capacity that the buffer of slim texts keeps. */
+#define SLIM_KEPT_BYTES (64 * 1024)
+
 static void go_on(void *arg);
 
 /* Uniform in [0, limit). */
@@ -76,13 +79,25 @@ static void note_version(struct fx_reflector *r)
 	atomic_store(&r->version, r->resource_version ? strtoull(r->resource_version, NULL, 10) : 0);
 }
 
+/* The object, or the event, without what nobody looks at. */
+static int parse(struct fx_reflector *r, const char *text, size_t len, json_t **out, struct fx_error *err)
+{
+	bool slim = fx_json_slim(text, len, r->options.slim, &r->slim);
+	int rc = slim ? fx_json_parse(r->slim.data, r->slim.len, out, err)
+	              : fx_json_parse(text, len, out, err);
+	/* One huge object must not pin its memory. */
+	if (r->slim.cap > SLIM_KEPT_BYTES)
+		fx_buf_release(&r->slim);
+	return rc;
+}
+
 static int on_list_part(void *arg, const char *key, const char *text, size_t len, struct fx_error *err)
 {
 	struct fx_reflector *r = arg;
 	fx_auto(json) json_t *value = NULL;
 	if (key && strcmp(key, "metadata") != 0)
 		return 0;
-	int rc = fx_json_parse(text, len, &value, err);
+	int rc = key ? fx_json_parse(text, len, &value, err) : parse(r, text, len, &value, err);
 	if (rc < 0)
 		return rc;
 	if (!key)
@@ -106,7 +121,7 @@ static int on_watch_line(void *arg, const char *key, const char *text, size_t le
 	struct fx_reflector *r = arg;
 	fx_auto(json) json_t *event = NULL;
 	(void)key;
-	int rc = fx_json_parse(text, len, &event, err);
+	int rc = parse(r, text, len, &event, err);
 	if (rc < 0)
 		return rc;
 	const char *type = fx_json_str_at(event, "type");
@@ -413,6 +428,7 @@ void fx_reflector_free(struct fx_reflector *reflector)
 	fx_kube_unref(reflector->options.kube);
 	free((char *)reflector->options.label_selector);
 	free((char *)reflector->options.field_selector);
+	fx_buf_release(&reflector->slim);
 	free(reflector->path);
 	free(reflector->what);
 	forget(&reflector->resource_version);

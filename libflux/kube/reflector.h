@@ -46,7 +46,8 @@ struct fx_reflector_options {
 	struct fx_kube_path path;
 	const char *label_selector; /* copied, NULL: none */
 	const char *field_selector;
-	bool metadata_only; /* PartialObjectMetadata */
+	bool metadata_only;     /* PartialObjectMetadata */
+	enum fx_json_slim slim; /* what the objects given to pack may lack */
 
 	/* Makes the record of an object (borrowed). NULL: the object is not kept, as if it were not there. */
 	void *(*pack)(void *arg, const json_t *object);

@@ -42,6 +42,7 @@ struct fx_reflector {
 	struct fx_http_call *call;
 	struct fx_json_split split;
 	struct fx_buf failure; /* body of an answer that is no success */
+	struct fx_buf slim;    /* of the object or event at hand */
 	int status;
 	char *resource_version; /* where a watch goes on; NULL: list first */
 	char *list_version;     /* of the list under way */

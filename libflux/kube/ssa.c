@@ -60,6 +60,7 @@ static int apply(struct fx_kube *kube, const struct fx_resource *resource, const
 	        .force = true,
 	        .dry_run = purpose != WRITE,
 	        .metadata_only = purpose != DRY_RUN,
+	        .slim = purpose != DRY_RUN ? FX_SLIM_HASH : FX_SLIM_NOTHING,
 	        .status = status};
 	if (!payload)
 		return fx_fail_nomem(err);

@@ -265,6 +265,7 @@ int fx_controller_watch(struct fx_controller *controller, struct fx_manager *man
 	                .resource = c->options.resource,
 	                .namespace_ = manager->namespace_},
 	        .label_selector = manager->options->watch_label_selector,
+	        .slim = FX_SLIM_DROP,
 	        .pack = pack,
 	        .on_change = on_change,
 	        .arg = c,

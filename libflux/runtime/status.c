@@ -53,7 +53,8 @@ static int read_again(struct fx_reconcile *run, struct fx_error *err)
 static int send(struct fx_reconcile *run, const char *subresource, const json_t *patch, struct fx_error *err)
 {
 	struct fx_kube_path path = fx_reconcile_path(run, subresource);
-	struct fx_kube_write_options options = {.field_manager = fx_reconcile_field_manager(run)};
+	struct fx_kube_write_options options = {
+	        .field_manager = fx_reconcile_field_manager(run), .slim = FX_SLIM_DROP};
 	json_t *object = NULL;
 	int rc = fx_kube_patch(
 	        run->manager->kube, &path, FX_KUBE_MERGE_PATCH, patch, &options, run->cancel, &object, err);
