@@ -148,6 +148,26 @@ START_TEST(temporary_folder_is_full)
 }
 END_TEST
 
+START_TEST(no_temporary_folder)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	const struct fx_test_ref ref = {KIND, "small", NULL};
+	start((const char *const[]){"env", "TMPDIR=/does/not/exist", NULL}, usual_args);
+	add("small", &err);
+	expect("small", "False", "DirectoryCreationFailed", "failed to create temporary working directory",
+	        NULL);
+	ck_assert_ok(fx_test_env_wait_condition(&env, &ref,
+	                     &(struct fx_test_condition){.type = "StorageOperationFailed",
+	                             .status = "True",
+	                             .reason = "DirectoryCreationFailed"},
+	                     0, NULL, &err),
+	        &err);
+	start(NULL, usual_args);
+	expect("small", "True", NULL, NULL, small_head);
+	remove_object("small");
+}
+END_TEST
+
 START_TEST(storage_is_full)
 {
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
@@ -225,6 +245,7 @@ static Suite *make_suite(void)
 	Suite *suite = suite_create("disk of source-controller");
 	TCase *tc = tcase_create("disk");
 	tcase_add_unchecked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, no_temporary_folder);
 	tcase_add_test(tc, temporary_folder_is_full);
 	tcase_add_test(tc, files_are_limited);
 	tcase_add_test(tc, artifact_is_changed);

@@ -330,6 +330,41 @@ START_TEST(branches_and_heads)
 }
 END_TEST
 
+/* Versions that differ in what does not count: the newer commit is the one. */
+START_TEST(equal_versions)
+{
+	static const char script[] =
+	        "set -e; cd \"$1\"; export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory "
+	        "GIT_CONFIG_VALUE_0='*' "
+	        "GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@x GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@x\n"
+	        "t=$(git rev-parse main^{tree})\n"
+	        "git tag \"v2.0.0+$2\" $(GIT_COMMITTER_DATE='1600000000 +0000' git commit-tree -m older $t)\n"
+	        "git tag -a -m x \"v2.0.0+$3\" $(GIT_COMMITTER_DATE='1700000000 +0000' git commit-tree -m "
+	        "newer $t)\n";
+	static const char *const names[][2] = {{"a", "b"}, {"d", "c"}};
+	fx_autofree char *repository = NULL;
+	ck_assert_int_gt(asprintf(&repository, "%s/repos/app.git", git.dir), 0);
+	for (size_t i = 0; i < FX_COUNT(names); i++) {
+		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+		fx_auto(git_checkout) struct fx_git_checkout c = FX_GIT_CHECKOUT_INIT;
+		char want[64];
+		const struct fx_test_command make = {.argv = (const char *const[]){"sh", "-c", script, "tags",
+		                                             repository, names[i][0], names[i][1], NULL}};
+		ck_assert_ok(fx_test_run(&make, NULL, NULL, &err), &err);
+		struct fx_git_checkout_options o = options_for(git.url, "/app.git");
+		o.reference.semver = "2.x";
+		ck_assert_ok(fx_git_checkout(&o, NULL, &c, &err), &err);
+		snprintf(want, sizeof(want), "v2.0.0+%s@sha1:", names[i][1]);
+		ck_assert_msg(strncmp(c.revision, want, strlen(want)) == 0, "%s, want %s", c.revision, want);
+		ck_assert_str_eq(c.commit.subject, "newer");
+		for (size_t k = 0; k < 2; k++) {
+			snprintf(want, sizeof(want), "v2.0.0+%s", names[i][k]);
+			GIT("tag", "-d", want);
+		}
+	}
+}
+END_TEST
+
 /* Thousands of references: those that are not asked for cost nothing in version 2, little in 0. */
 START_TEST(many_references)
 {
@@ -386,6 +421,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, redirects);
 	tcase_add_test(tc, history_and_nothing_new);
 	tcase_add_test(tc, branches_and_heads);
+	tcase_add_test(tc, equal_versions);
 	tcase_add_test(tc, many_references);
 	tcase_add_test(tc, old_capabilities);
 	suite_add_tcase(suite, tc);

@@ -328,6 +328,62 @@ START_TEST(entries)
 }
 END_TEST
 
+static int count_events(const char *name, const char *reason)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	const struct fx_test_ref ref = {KIND, name, NULL};
+	int count = 0;
+	ck_assert_ok(fx_test_env_count_events(&env, &ref, reason, NULL, &count, &err), &err);
+	return count;
+}
+
+/* One event for what is new, none for what is not; a failure is told at each try. */
+START_TEST(events)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	const struct fx_test_ref ref = {KIND, "quiet", NULL};
+	char token[FX_TEST_TOKEN];
+	add("quiet", "", "");
+	expect("quiet", READY);
+	ask("quiet", token);
+	expect("quiet", (struct fx_test_condition){.handled = token});
+	/* Events are written in their order. */
+	ck_assert_ok(fx_test_env_wait_event(&env, &ref, "GitOperationSucceeded", NULL, WAIT_MS, &err), &err);
+	ck_assert_int_eq(count_events("quiet", "NewArtifact"), 1);
+	ck_assert_int_eq(count_events("quiet", "Succeeded"), 0);
+
+	/* As if it had not been said that it is stored: looked at again, found to be the same, left as it is.
+	 */
+	fx_auto(json) json_t *before = get("quiet");
+	const struct fx_kube_path path = {.group = "source.toolkit.fluxcd.io",
+	        .version = "v1",
+	        .resource = "gitrepositories",
+	        .namespace_ = FX_TEST_NAMESPACE,
+	        .name = "quiet",
+	        .subresource = "status"};
+	fx_auto(json) json_t *body = json_loads("{\"status\":{\"conditions\":[]}}", 0, NULL);
+	ck_assert_ok(fx_kube_patch(env.kube, &path, FX_KUBE_MERGE_PATCH, body, NULL, NULL, NULL, &err), &err);
+	ask("quiet", token);
+	expect("quiet", (struct fx_test_condition){.status = "True", .handled = token});
+	ck_assert_ok(fx_test_env_wait_event(&env, &ref, "ArtifactUpToDate",
+	                     "artifact up-to-date with remote revision: 'main@sha1:", WAIT_MS, &err),
+	        &err);
+	fx_auto(json) json_t *after = get("quiet");
+	ck_assert(json_equal(
+	        fx_json_at(before, "status", "artifact"), fx_json_at(after, "status", "artifact")));
+	ck_assert_int_eq(count_events("quiet", "NewArtifact"), 1);
+	remove_object("quiet");
+
+	add("loud", "", ", secretRef: {name: absent}");
+	expect("loud", (struct fx_test_condition){.status = "False", .reason = "AuthenticationFailed"});
+	int64_t deadline = fx_now_ms() + WAIT_MS;
+	while (count_events("loud", "AuthenticationFailed") < 3 && fx_now_ms() < deadline)
+		poll(NULL, 0, STEP_MS);
+	ck_assert_int_ge(count_events("loud", "AuthenticationFailed"), 3);
+	remove_object("loud");
+}
+END_TEST
+
 /* The interval alone brings a new commit. */
 START_TEST(interval)
 {
@@ -377,6 +433,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, includes_that_fail);
 	tcase_add_test(tc, includes_that_change);
 	tcase_add_test(tc, entries);
+	tcase_add_test(tc, events);
 	tcase_add_test(tc, interval);
 	tcase_add_test(tc, same_bytes);
 	tcase_add_test(tc, own_ca);

@@ -59,6 +59,52 @@ START_TEST(secret_and_url)
 }
 END_TEST
 
+START_TEST(proxies)
+{
+	static const struct {
+		const char *what, *data, *address, *user, *password, *error;
+	} cases[] = {
+	        {"address", "{\"address\":\"aHR0cDovL3A6MQ==\"}", "http://p:1", NULL, NULL, NULL},
+	        {"login", "{\"address\":\"aHR0cDovL3A6MQ==\",\"username\":\"dQ==\",\"password\":\"cA==\"}",
+	                "http://p:1", "u", "p", NULL},
+	        {"user name alone", "{\"address\":\"aHR0cDovL3A6MQ==\",\"username\":\"dQ==\"}", "http://p:1",
+	                "u", NULL, NULL},
+	        {"password alone", "{\"address\":\"aHR0cDovL3A6MQ==\",\"password\":\"cA==\"}", "http://p:1",
+	                NULL, NULL, NULL},
+	        {"socks", "{\"address\":\"c29ja3M1Oi8vcDox\"}", "socks5://p:1", NULL, NULL, NULL},
+	        {"no address", "{\"username\":\"dQ==\"}", NULL, NULL, NULL, "address"},
+	        {"another scheme", "{\"address\":\"ZnRwOi8vcDox\"}", NULL, NULL, NULL,
+	                "scheme http, https or socks5"},
+	        {"no scheme", "{\"address\":\"cDox\"}", NULL, NULL, NULL, "scheme http, https or socks5"},
+	        {"too long", NULL, NULL, NULL, NULL, "longer than 2048 characters"},
+	};
+	for (size_t i = 0; i < FX_COUNT(cases); i++) {
+		fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+		fx_autofree char *address = NULL, *user = NULL, *password = NULL;
+		json_t *data = cases[i].data ? json_loads(cases[i].data, 0, NULL) : NULL;
+		if (!data) {
+			char text[4001];
+			for (size_t k = 0; k < sizeof(text) - 1; k++)
+				text[k] = "QUFB"[k % 4]; /* AAA */
+			text[sizeof(text) - 1] = '\0';
+			data = json_pack("{s:s}", "address", text);
+		}
+		fx_auto(json) json_t *secret = json_pack(
+		        "{s:{s:s,s:s},s:o}", "metadata", "namespace", "ns", "name", "s", "data", data);
+		int rc = fx_secret_proxy(secret, &address, &user, &password, &err);
+		ck_assert_msg((rc == 0) == !cases[i].error &&
+		                      (!cases[i].error || strstr(fx_error_message(&err), cases[i].error)),
+		        "%s: %d %s", cases[i].what, rc, fx_error_message(&err));
+		const char *const have[] = {address, user, password};
+		const char *const want[] = {cases[i].address, cases[i].user, cases[i].password};
+		for (size_t k = 0; k < FX_COUNT(have); k++)
+			ck_assert_msg(strcmp(have[k] ? have[k] : "-", want[k] ? want[k] : "-") == 0,
+			        "%s: %zu is '%s', want '%s'", cases[i].what, k, have[k] ? have[k] : "-",
+			        want[k] ? want[k] : "-");
+	}
+}
+END_TEST
+
 START_TEST(github_app)
 {
 	fx_auto(json) json_t *app = json_loads("{\"data\":{\"githubAppID\":\"MQ==\"}}", 0, NULL);
@@ -73,6 +119,7 @@ static Suite *make_suite(void)
 	Suite *suite = suite_create("git auth");
 	TCase *tc = tcase_create("auth");
 	tcase_add_test(tc, secret_and_url);
+	tcase_add_test(tc, proxies);
 	tcase_add_test(tc, github_app);
 	suite_add_tcase(suite, tc);
 	return suite;
