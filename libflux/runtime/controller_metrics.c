@@ -1,12 +1,14 @@
 #include "runtime/controller_metrics.h"
 
+/* To the last digit what Flux shows: to Prometheus another text of a bound is another series. */
 static const double object_buckets[] = {0.01, 0.038363583488692544, 0.1471764538093883, 0.5646216173286169,
-        2.1660908555907006, 8.309900738254731, 31.87975707547831, 122.3021722164349, 469.1949594673653,
-        1799.9999999999982};
+        2.166090855590701, 8.309900738254731, 31.879757075478317, 122.30217221643493, 469.19495946736544,
+        1799.9999999999986};
 static const double time_buckets[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45,
         0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25,
         30, 40, 50, 60};
-static const double queue_buckets[] = {1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1000};
+static const double queue_buckets[] = {
+        1e-8, 1e-7, 1e-6, 9.999999999999999e-06, 9.999999999999999e-05, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1000};
 
 struct fx_controller_families {
 	struct fx_metrics *registry;

@@ -147,7 +147,7 @@ START_TEST(metrics)
 	        "namespace=\"flux-system\",le=\"0.01\"}",
 	        "gotk_reconcile_duration_seconds_bucket{kind=\"GitRepository\",name=\"measured\","
 	        "namespace=\"flux-system\",le=\"0.0383635",
-	        "namespace=\"flux-system\",le=\"469.19495",
+	        "namespace=\"flux-system\",le=\"469.19495946736544\"}",
 	        "gotk_reconcile_duration_seconds_count{kind=\"GitRepository\",name=\"measured\",namespace="
 	        "\"flux-"
 	        "system\"} ",
