@@ -177,6 +177,27 @@ static int receive(struct fx_fetcher *f, struct fx_http_stream *stream, struct f
 	}
 }
 
+/* A redirect may lead to https, for which the system's trust is read, half a megabyte of it: only once there
+ * is one. */
+static int open_artifact(struct fx_fetcher *f, const char *url, struct fx_cancel *cancel,
+        struct fx_http_stream **out, struct fx_error *err)
+{
+	struct fx_http_request request = {.url = url,
+	        .idle_timeout_ms = IDLE_TIMEOUT_MS,
+	        .follow_redirects = strncasecmp(url, "http://", 7) != 0};
+	fx_auto(http_stream) struct fx_http_stream *stream = NULL;
+	int rc = fx_http_open(f->options.http, &request, cancel, &stream, err);
+	if (rc < 0)
+		return rc;
+	int status = fx_http_stream_head(stream)->status;
+	if (!request.follow_redirects && status >= 300 && status < 400) {
+		request.follow_redirects = true;
+		return fx_http_open(f->options.http, &request, cancel, out, err);
+	}
+	*out = fx_take(stream);
+	return 0;
+}
+
 static int download(struct fx_fetcher *f, const char *url, const struct fx_digest *want,
         struct fx_cancel *cancel, struct fx_tree **out, struct fx_error *err)
 {
@@ -186,10 +207,8 @@ static int download(struct fx_fetcher *f, const char *url, const struct fx_diges
 	fx_auto(http_stream) struct fx_http_stream *stream = NULL;
 	if (!real_url || !digester)
 		return fx_fail_nomem(err);
-	struct fx_http_request request = {
-	        .url = real_url, .idle_timeout_ms = IDLE_TIMEOUT_MS, .follow_redirects = true};
 	__atomic_fetch_add(&f->downloads, 1, __ATOMIC_RELAXED);
-	int rc = fx_http_open(f->options.http, &request, cancel, &stream, err);
+	int rc = open_artifact(f, real_url, cancel, &stream, err);
 	if (rc == 0)
 		rc = check_status(url, fx_http_stream_head(stream), err);
 	const struct fx_untar_options untar = {.max_bytes = FX_FETCH_TREE_BYTES_MAX};

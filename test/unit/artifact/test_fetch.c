@@ -250,6 +250,29 @@ START_TEST(retries)
 }
 END_TEST
 
+static void lead_to_artifact(void *arg, struct fx_server_request *r)
+{
+	fx_server_add_header(r, "Location", arg);
+	fx_server_replyf(r, 307, "there\n");
+}
+
+START_TEST(redirected)
+{
+	struct fx_server *leading = NULL;
+	struct fx_tree *tree = NULL;
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	const struct fx_server_options options = {
+	        .listen = "127.0.0.1:0", .handle = lead_to_artifact, .arg = url};
+	fx_auto(fetcher) struct fx_fetcher *fetcher = make_fetcher(NULL, 0);
+	char at[100];
+	ck_assert_ok(fx_server_new(&options, &leading, &err), &err);
+	snprintf(at, sizeof(at), "http://127.0.0.1:%d/x", fx_server_port(leading));
+	ck_assert_ok(fx_fetch(fetcher, "a", at, digest.text, NULL, &tree, &err), &err);
+	fx_tree_unref(tree);
+	fx_server_free(leading, 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("fetch");
@@ -261,6 +284,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, fetched_once_by_many);
 	tcase_add_test(tc, fetch_failures);
 	tcase_add_test(tc, retries);
+	tcase_add_test(tc, redirected);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
