@@ -143,6 +143,13 @@ static int succeed(struct fx_ks_run *run, struct fx_error *err)
 	return 0;
 }
 
+static void progress(struct fx_ks_run *run, const char *what)
+{
+	char timeout[FX_TIME_TEXT];
+	fx_duration_format(run->timeout_ns, timeout);
+	fx_ks_progress(run, "%s for revision %s with a timeout of %s", what, run->artifact.revision, timeout);
+}
+
 /* ---- health ---- */
 
 static int health_passed(struct fx_ks_run *run, struct fx_error *err)
@@ -162,6 +169,7 @@ static int health_passed(struct fx_ks_run *run, struct fx_error *err)
 static int health_failed(struct fx_ks_run *run, struct fx_error *failure, struct fx_error *err)
 {
 	char took[FX_TIME_TEXT];
+	progress(run, "Running health checks");
 	fx_duration_format(fx_now_ns() - run->state->wait_started_ns, took);
 	fx_ks_set(run, FX_CONDITION_HEALTHY, "False", FX_REASON_HEALTH_CHECK_FAILED, "%s",
 	        fx_error_message(failure));
@@ -379,13 +387,6 @@ static int finish_apply(struct fx_ks_run *run, struct work *w, struct fx_error *
 	if (rc < 0)
 		return fail_run(run, FX_REASON_PRUNE_FAILED, true, &failure, err);
 	return check_health(run, &w->now, err);
-}
-
-static void progress(struct fx_ks_run *run, const char *what)
-{
-	char timeout[FX_TIME_TEXT];
-	fx_duration_format(run->timeout_ns, timeout);
-	fx_ks_progress(run, "%s for revision %s with a timeout of %s", what, run->artifact.revision, timeout);
 }
 
 static int build(struct fx_ks_run *run, struct work *w, struct fx_build_output *out, struct fx_error *failure)
