@@ -129,11 +129,20 @@ install: $(BINS) ## install the controllers below DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 $(BINS) $(DESTDIR)$(PREFIX)/bin/
 
+# ENGINE=docker does as well; REGISTRY is what manifests/kustomization.yaml names.
+ENGINE   ?= podman
+REGISTRY ?= localhost/fluxcd
+IMAGES   := $(patsubst manifests/%/deployment.yaml,%,$(wildcard manifests/*/deployment.yaml))
+.PHONY: images $(IMAGES:%=image-%)
+images: $(IMAGES:%=image-%) ## build the controllers' container images (ENGINE=podman REGISTRY=localhost/fluxcd)
+$(IMAGES:%=image-%): image-%:
+	$(ENGINE) build -f manifests/Containerfile --build-arg CONTROLLER=$* -t $(REGISTRY)/$*:$(VERSION) .
+
 FORMAT_FILES = $(shell git ls-files '*.c' '*.h')
 format: ## format the sources in place
 	clang-format -i $(FORMAT_FILES)
 
-lint: ## static analysis: clang-tidy and cppcheck
+lint: ## static analysis: clang-tidy and cppcheck, and whether the sources are formatted
 	@test/ci/lint.sh
 
 clean: ## remove what was built

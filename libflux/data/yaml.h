@@ -62,8 +62,8 @@ int fx_yaml_write(const struct fx_node *node, struct fx_buf *out, struct fx_erro
  * spaces, sequences not indented in maps, no folding. Ends with a newline. */
 int fx_yaml_write_node(const struct fx_node *node, struct fx_buf *out, struct fx_error *err) fx_must_use;
 
-/* Appends values of a program as go-yaml v3 prints them with an indent of 2 (Helm's toYamlPretty): keys sorted,
- * quotes where the text needs them, sequences indented in maps, no folding. Keys are STR scalars in
+/* Appends values of a program as go-yaml v3 prints them with an indent of 2 (Helm's toYamlPretty): keys
+ * sorted, quotes where the text needs them, sequences indented in maps, no folding. Keys are STR scalars in
  * double quotes. A map with the tag FX_TAG_OTHER keeps its order. The tree is changed: its maps are
  * sorted, its styles set. */
 int fx_yaml_write_values(struct fx_node *node, struct fx_buf *out, struct fx_error *err) fx_must_use;

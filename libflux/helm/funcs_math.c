@@ -532,6 +532,7 @@ static struct fx_val ints(struct fx_render *x, int64_t from, int64_t to, int64_t
 	if (step == 0 || (to < from && step >= 0) || (from < to && step <= 0))
 		return out;
 	uint64_t span = to < from ? (uint64_t)from - (uint64_t)to : (uint64_t)to - (uint64_t)from;
+	/* cppcheck-suppress zerodivcond ; a step of 0 has returned */
 	FX_FN_ITEMS_CHECK(x, span / (step < 0 ? 0 - (uint64_t)step : (uint64_t)step));
 	for (int64_t i = from; to < from ? i > to : i < to; i += step)
 		fx_v_push(x, out, fx_v_int(i));

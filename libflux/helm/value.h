@@ -130,8 +130,8 @@ _Noreturn void fx_render_throw_err(struct fx_render *x, struct fx_error *err);
 struct fx_arena *fx_render_arena(struct fx_render *x);
 /* Called wherever a render goes deeper or on: throws when the C stack ends or the render is cancelled. */
 void fx_render_check(struct fx_render *x);
-/* Between the two, memory is scratch: it goes at the second call, but for copies of the n texts in keep (which
- * may be NULL). Not nested; an error leaves by itself. */
+/* Between the two, memory is scratch: it goes at the second call, but for copies of the n texts in keep
+ * (which may be NULL). Not nested; an error leaves by itself. */
 void fx_render_scratch_enter(struct fx_render *x);
 void fx_render_scratch_leave(struct fx_render *x, const char **keep, size_t n);
 

@@ -46,6 +46,7 @@ stage "integration, embedded API server, thread sanitizer" "$make" "$jobs" BUILD
 test/cluster/tools.sh flux >/dev/null || true
 stage "integration, real API server" "$make" "$jobs" BUILD="$build" test-cluster
 stage "manifests, real API server" "$make" "$jobs" BUILD="$build" test-manifests
+stage "format and cppcheck" test/ci/lint.sh --quick
 stage "features" "$make" features
 
 echo "$passed passed, $failed failed, $skipped skipped"
