@@ -132,7 +132,7 @@ static int on_pack(void *arg, const void *data, size_t len, struct fx_error *err
 		run->options->on_slow(run->options->arg, run->revision);
 		run->slow_ms = INT64_MAX;
 	}
-	return fx_git_scratch_feed(sink->scratch, data, len, err);
+	return len ? fx_git_scratch_feed(sink->scratch, data, len, err) : 0;
 }
 
 static int fetch(struct run *run, const char *const *wants, size_t count, int depth,

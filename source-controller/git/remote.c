@@ -447,6 +447,7 @@ static int read_banded(struct fx_pkt_reader *reader, pack_sink *on_pack, void *a
 			rc = on_pack(arg, reader->data + 1, reader->data_len - 1, err);
 			break;
 		case BAND_PROGRESS:
+			rc = on_pack(arg, "", 0, err);
 			break;
 		case BAND_ERROR:
 			return fx_fail(err, FX_E_PROTOCOL, "the server failed: %.*s",

@@ -76,7 +76,7 @@ int fx_git_remote_list(struct fx_git_remote *remote, const char *const *prefixes
 bool fx_git_remote_serves_any(const struct fx_git_remote *remote);
 
 /* Asks for objects (hexadecimal ids) and what they need; depth 0: all history. The pack is handed
- * to on_pack piece by piece. */
+ * to on_pack piece by piece; an empty piece is a sign of life of a server that still prepares it. */
 int fx_git_remote_fetch(struct fx_git_remote *remote, const char *const *wants, size_t want_count, int depth,
         struct fx_cancel *cancel,
         int (*on_pack)(void *arg, const void *data, size_t len, struct fx_error *err), void *arg,

@@ -1,5 +1,8 @@
 /* What a GitRepository says and stores: conditions, includes, trust, what an artifact holds. */
+#include "net/server.h"
 #include "test/integration/env_source.h"
+
+#include <pthread.h>
 
 static void ask(const char *name, char token[FX_TEST_TOKEN])
 {
@@ -384,6 +387,129 @@ START_TEST(events)
 }
 END_TEST
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static bool hold; /* packs are not sent */
+
+/* An answer with a pack: up to where the pack begins, and the rest. */
+struct slow_answer {
+	struct fx_server_stream *stream;
+	char *body; /* owned */
+	size_t lead, len;
+};
+
+/* Signs of life, as a server sends them that prepares a large pack, until the test lets it go. */
+static void *send_slowly(void *arg)
+{
+	struct slow_answer *a = arg;
+	static const char alive[] = "0005\2";
+	fx_server_stream_push(a->stream, a->body, a->lead);
+	pthread_mutex_lock(&lock);
+	while (hold) {
+		struct timespec next;
+		clock_gettime(CLOCK_REALTIME, &next);
+		next.tv_sec += 1;
+		fx_server_stream_push(a->stream, alive, sizeof(alive) - 1);
+		pthread_cond_timedwait(&changed, &lock, &next);
+	}
+	pthread_mutex_unlock(&lock);
+	fx_server_stream_push(a->stream, a->body + a->lead, a->len - a->lead);
+	fx_server_stream_close(a->stream);
+	free(a->body);
+	free(a);
+	return NULL;
+}
+
+/* The answer goes out when the handler has returned: another thread makes it. */
+static void start_slow_answer(struct fx_server_request *r, const char *body, size_t len)
+{
+	static const char begin[] = "000dpackfile\n";
+	const char *pack = memmem(body, len, begin, sizeof(begin) - 1);
+	struct slow_answer *a = calloc(1, sizeof(*a));
+	pthread_t thread;
+	a->body = malloc(len);
+	memcpy(a->body, body, len);
+	a->len = len;
+	a->lead = pack ? (size_t)(pack - body) + sizeof(begin) - 1 : 0;
+	a->stream = fx_server_reply_stream(r, 200, "application/x-git-upload-pack-result", 1 << 24);
+	if (pthread_create(&thread, NULL, send_slowly, a) == 0)
+		pthread_detach(thread);
+}
+
+static void pass_on(void *arg, struct fx_server_request *r)
+{
+	(void)arg;
+	fx_auto(http_response) struct fx_http_response *answer = NULL;
+	char target[300];
+	size_t len;
+	const char *body = fx_server_body(r, &len);
+	const struct fx_http_header headers[] = {
+	        {"Git-Protocol", "version=2"}, {"Content-Type", "application/x-git-upload-pack-request"}};
+	snprintf(target, sizeof(target), "%s%s?%s", env.git.url, fx_server_path(r), fx_server_raw_query(r));
+	const struct fx_http_request request = {.method = fx_server_method(r),
+	        .url = target,
+	        .headers = headers,
+	        .header_count = 2,
+	        .body = len ? body : NULL,
+	        .body_len = len};
+	if (fx_http_do(env.http, &request, NULL, &answer, NULL) != 0)
+		fx_server_replyf(r, 502, "no answer\n");
+	else if (len && memmem(body, len, "command=fetch", 13))
+		start_slow_answer(r, answer->body, answer->body_len);
+	else
+		fx_server_reply(r, answer->status, fx_http_response_header(answer, "content-type"),
+		        answer->body, answer->body_len);
+}
+
+/* What is served is no longer what is wanted, and the new one takes its time: the user sees both. */
+START_TEST(drift_is_shown)
+{
+	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
+	static const struct fx_test_file change[] = {{"a.yaml", "a: slow\n"}, {NULL, NULL}};
+	const struct fx_server_options server_options = {
+	        .listen = "127.0.0.1:0", .handle = pass_on, .threads = 2};
+	struct fx_server *front = NULL;
+	char hash[41], token[FX_TEST_TOKEN], text[200];
+	ck_assert_ok(fx_server_new(&server_options, &front, &err), &err);
+	ck_assert_ok(fx_test_git_create(&env.git, "slow", &err), &err);
+	ck_assert_ok(fx_test_git_commit(&env.git, "slow", "main", "one", files, hash, &err), &err);
+	ck_assert_ok(
+	        fx_test_env_apply(&env, &err,
+	                "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: "
+	                "slow}\nspec: {interval: 1h, url: \"http://127.0.0.1:%d/slow.git\", ref: {branch: "
+	                "main}}\n",
+	                fx_server_port(front)),
+	        &err);
+	expect("slow", (struct fx_test_condition){.status = "True", .revision = hash});
+	ck_assert_ok(fx_test_git_commit(&env.git, "slow", "main", "two", change, hash, &err), &err);
+	pthread_mutex_lock(&lock);
+	hold = true;
+	pthread_mutex_unlock(&lock);
+	ask("slow", token);
+	snprintf(text, sizeof(text), "new upstream revision 'main@sha1:%s'", hash);
+	expect("slow", (struct fx_test_condition){.type = "ArtifactOutdated",
+	                       .status = "True",
+	                       .reason = "NewRevision",
+	                       .message = text});
+	snprintf(text, sizeof(text), "building artifact: new upstream revision 'main@sha1:%s'", hash);
+	expect("slow",
+	        (struct fx_test_condition){.status = "Unknown", .reason = "Progressing", .message = text});
+	expect("slow",
+	        (struct fx_test_condition){
+	                .type = "Reconciling", .status = "True", .reason = "Progressing", .message = text});
+	pthread_mutex_lock(&lock);
+	hold = false;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+	expect("slow", (struct fx_test_condition){.status = "True", .reason = "Succeeded", .revision = hash});
+	fx_auto(json) json_t *object = get("slow");
+	fx_autofree char *types = types_of(object);
+	ck_assert_str_eq(types, "Ready=True ArtifactInStorage=True");
+	remove_object("slow");
+	fx_server_free(front, 1000);
+}
+END_TEST
+
 /* The interval alone brings a new commit. */
 START_TEST(interval)
 {
@@ -434,6 +560,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, includes_that_change);
 	tcase_add_test(tc, entries);
 	tcase_add_test(tc, events);
+	tcase_add_test(tc, drift_is_shown);
 	tcase_add_test(tc, interval);
 	tcase_add_test(tc, same_bytes);
 	tcase_add_test(tc, own_ca);
