@@ -7,6 +7,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
@@ -128,7 +129,7 @@ static const char *entry_name(struct fx_render *x, const char *name)
 	char sep = strchr(name, '\\') ? '\\' : '/';
 	const char *rest = strchr(name, sep);
 	if (!rest)
-		return strcmp(name, "Chart.yaml") == 0 ? NULL : "";
+		return NULL;
 	char *copy = (char *)fx_v_dup(x, rest + 1, strlen(rest + 1)).s;
 	for (char *c = copy; *c; c++) {
 		if (*c == sep)
@@ -136,7 +137,8 @@ static const char *entry_name(struct fx_render *x, const char *name)
 	}
 	struct fx_val clean = fx_fns_clean(x, fx_v_str(copy));
 	const char *p = fx_v_cstr(x, clean);
-	if (*p == '/' || strcmp(p, ".") == 0 || strncmp(p, "..", 2) == 0)
+	bool drive = isalpha((unsigned char)p[0]) && p[1] == ':' && p[2] == '/';
+	if (*p == '/' || strcmp(p, ".") == 0 || strncmp(p, "..", 2) == 0 || drive)
 		return NULL;
 	return p;
 }
