@@ -133,6 +133,9 @@ static struct verdict judge(struct check *c, const struct fx_entry *entry, const
 	}
 	if (resource.namespaced && !*ref->namespace) {
 		v.undetermined = true;
+		if (asprintf(&v.error, "resource %s%s%s %s is namespace scoped, but namespace is not set",
+		            ref->kind, *group ? "." : "", group, ref->name) < 0)
+			v.error = NULL;
 		return v;
 	}
 	pthread_mutex_lock(&c->run->ks->states.lock);
@@ -156,6 +159,8 @@ static void add_problem(struct fx_buf *list, const struct fx_ref *ref, const str
 	if (v->undetermined) {
 		fx_buf_add_str(list, "can't determine status for ");
 		fx_ref_add_subject(ref, list);
+		if (v->error)
+			fx_buf_addf(list, ": %s", v->error);
 		return;
 	}
 	fx_ref_add_subject(ref, list);

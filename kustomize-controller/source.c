@@ -84,8 +84,10 @@ enum fx_ks_source_result fx_ks_source_find(struct fx_ks_run *run, struct fx_erro
 	fx_auto(json) json_t *source = NULL;
 	int rc = read_source(run, index, ns, name, &source, err);
 	if (rc == -FX_E_NOT_FOUND) {
+		/* What a cache of Flux says, and what the API server says. */
+		bool direct = fx_ks_gate(run->ks, FX_KS_GATE_DIRECT_SOURCE_FETCH);
 		fx_fail(err, FX_E_NOT_FOUND, "%s.source.toolkit.fluxcd.io \"%s\" not found",
-		        fx_ks_source_kinds[index].resource, name);
+		        direct ? fx_ks_source_kinds[index].resource : kind, name);
 		return FX_KS_SOURCE_NOT_FOUND;
 	}
 	if (rc < 0) {

@@ -211,7 +211,7 @@ static int comparison_parse(const char *p, const struct cut *cut, struct compari
 
 static int improper(struct fx_error *err, const char *text, size_t len)
 {
-	return fx_fail(err, FX_E_PARSE, "improper constraint: %.*s", (int)len, text);
+	return fx_fail(err, FX_E_PARSE, "improper constraint: \"%.*s\"", (int)len, text);
 }
 
 /* Reads one comparison at *p; gives *p behind it. */

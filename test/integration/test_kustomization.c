@@ -66,7 +66,10 @@ static const struct {
         {"account", "  serviceAccountName: nobody\n", "a.yaml", CONFIG("m", "v"), "ReconciliationFailed",
                 "system:serviceaccount:"},
         {"check", "  healthChecks: [{kind: Deployment, name: d}]\n", "a.yaml", CONFIG("m", "v"),
-                "HealthCheckFailed", "can't determine status for Deployment/d"},
+                "HealthCheckFailed",
+                "can't determine status for Deployment/d: resource Deployment.apps d is namespace scoped, "
+                "but "
+                "namespace is not set"},
         {"depends", "  dependsOn: [{name: nothing}]\n", "a.yaml", CONFIG("m", "v"), "DependencyNotReady",
                 "nothing' not found"},
         {"ignore", "  ignore: [{paths: [/data], target: {name: '(a'}}]\n", "a.yaml", CONFIG("m", "v"),

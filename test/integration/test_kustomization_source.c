@@ -394,7 +394,7 @@ START_TEST(source_comes_late)
 	house_wait("Kustomization", "late",
 	        (struct fx_test_condition){.status = "False",
 	                .reason = "ArtifactFailed",
-	                .message = "buckets.source.toolkit.fluxcd.io \"late\" not found"});
+	                .message = "Bucket.source.toolkit.fluxcd.io \"late\" not found"});
 	ck_assert_ok(fx_test_env_apply(&env, &err,
 	                     "apiVersion: source.toolkit.fluxcd.io/v1\nkind: Bucket\nmetadata: {name: "
 	                     "late}\nspec: %s\n",

@@ -300,7 +300,7 @@ START_TEST(source_comes_back)
 	ck_assert_ok(fx_test_env_delete(&env, &git, &err), &err);
 	ck_assert_ok(fx_test_env_wait_gone(&env, &git, 0, &err), &err);
 	ck_assert_ok(fx_test_env_reconcile(&env, &ks, token, &err), &err);
-	wait_failed(&app, "ArtifactFailed", "gitrepositories.source.toolkit.fluxcd.io \"again\" not found");
+	wait_failed(&app, "ArtifactFailed", "GitRepository.source.toolkit.fluxcd.io \"again\" not found");
 	ck_assert(exists("ConfigMap", "again"));
 	ck_assert_ok(fx_test_env_apply(&env, &err,
 	                     "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: "
