@@ -178,7 +178,12 @@ _Noreturn void fx_render_throw(struct fx_render *x, const char *fmt, ...)
 			for (char *k = tail; k && (k = strstr(k + 1, ": "));)
 				last = k;
 			*tail = 0;
-			msg = fx_arena_printf(x->arena, "parse error at (%s): %s", file, last + 2);
+			/* Helm shortens the parser's message, but not within tpl. */
+			bool in_tpl = x->frame && x->frame->prefix;
+			if (in_tpl)
+				msg = fx_arena_printf(x->arena, "template: %s: %s", file, tail + 2);
+			else
+				msg = fx_arena_printf(x->arena, "parse error at (%s): %s", file, last + 2);
 		}
 		if (msg) {
 			make_error(x, msg);

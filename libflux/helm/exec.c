@@ -162,6 +162,8 @@ static struct fx_val validate(struct fx_render *x, struct fx_val v, char c)
 	if (c == 'A' && v.kind == FX_VAL_NIL)
 		return fx_v_nil();
 	v.iface = 0;
+	if (v.kind == FX_VAL_OBJ)
+		v.len = 0;
 	return v;
 }
 
@@ -243,6 +245,8 @@ static struct fx_val eval_arg(struct fx_render *x, struct fx_val dot, const stru
 	case FX_TN_DOT:
 		return validate(x, dot, c);
 	case FX_TN_NIL:
+		if (c == 'A')
+			return (struct fx_val){.nil = 1};
 		if (can_be_nil(c))
 			return zero_of(c);
 		fx_render_throw(x, "cannot assign nil to %s", fx_fn_type(c));
@@ -474,6 +478,9 @@ static void print_value(struct fx_render *x, struct fx_val v, struct fx_text *ou
 		fx_text_str(out, "<no value>");
 	else if (v.kind == FX_VAL_STR)
 		fx_text_add(out, v.s, v.len);
+	else if (v.type == FX_T_KUBE_VERSION && v.len)
+		/* In place it has a String method, which a copy has not. */
+		fx_text_str(out, ((const struct fx_kube_version *)v.obj)->normalized);
 	else
 		fx_fmt_v(out, v);
 }

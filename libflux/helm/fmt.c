@@ -661,6 +661,8 @@ static bool parse_number(struct fx_val f, size_t *i, int *out)
 	*out = 0;
 	while (*i < f.len && isdigit((unsigned char)f.s[*i])) {
 		if (*out > WIDTH_MAX) {
+			/* Go gives the whole directive up. */
+			*i = f.len;
 			*out = 0;
 			return false;
 		}

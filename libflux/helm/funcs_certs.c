@@ -265,6 +265,12 @@ static struct fx_val certificate(struct fx_render *x, struct fx_val cert, struct
 	return fx_v_obj(c, FX_T_CERTIFICATE);
 }
 
+static const char *prefixed(struct fx_render *x, const char *prefix, const char *why)
+{
+	const char *text = why ? fx_arena_printf(fx_render_arena(x), "%s: %s", prefix, why) : NULL;
+	return text || !why ? text : "out of memory";
+}
+
 /* Signs with its own key, or with the certificate and key of ca. key_text: NULL makes a new key. */
 static struct fx_val issue(struct fx_render *x, const struct request *r, const struct fx_certificate *ca,
         const struct fx_val *key_text)
@@ -276,21 +282,15 @@ static struct fx_val issue(struct fx_render *x, const struct request *r, const s
 	serial[0] &= 0x7f;
 	const char *why = subject_names(x, r, &names);
 	if (!why && key_text)
-		why = read_key(x, *key_text, &h.key);
+		why = prefixed(x, "parsing private key", read_key(x, *key_text, &h.key));
 	if (!why && ca) {
 		BIO *bio = BIO_new_mem_buf(ca->cert.s, (int)ca->cert.len);
 		h.signer = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
 		BIO_free(bio);
 		why = h.signer ? NULL : "unable to decode certificate";
 	}
-	if (!why && ca) {
-		why = read_key(x, ca->key, &h.signer_key);
-		if (why) {
-			const char *text =
-			        fx_arena_printf(fx_render_arena(x), "error parsing private key: %s", why);
-			why = text ? text : "out of memory";
-		}
-	}
+	if (!why && ca)
+		why = prefixed(x, "error parsing private key", read_key(x, ca->key, &h.signer_key));
 	if (why)
 		failed(x, &h, why);
 	if (!h.key)

@@ -36,7 +36,8 @@ static struct fx_val fn_len(struct fx_render *x, const struct fx_val *a, size_t 
 	case FX_VAL_MAP:
 		return fx_v_int((int64_t)fx_v_len(a[0]));
 	case FX_VAL_NIL:
-		fx_render_throw(x, "len of nil pointer");
+		fx_render_throw(
+		        x, a[0].nil ? "reflect: call of reflect.Value.Type on zero Value" : "len of nil pointer");
 	default:
 		fx_render_throw(x, "len of type %s", fx_v_type(a[0]));
 	}
@@ -242,9 +243,13 @@ static bool equal(struct fx_render *x, struct fx_val a, struct fx_val b)
 	bool comparable = a.kind == FX_VAL_OBJ && b.kind == FX_VAL_OBJ;
 	if (comparable)
 		return fx_v_deep_equal(a, b);
+	struct fx_text ta = {.x = x}, tb = {.x = x};
+	fx_fmt_printf(&ta, fx_v_str("%s"), &a, 1);
+	fx_fmt_v(&tb, b);
 	if (strcmp(fx_v_type(a), fx_v_type(b)) != 0)
-		fx_render_throw(x, "non-comparable types: %s, %s", fx_v_type(a), fx_v_type(b));
-	fx_render_throw(x, "non-comparable type: %s", fx_v_type(a));
+		fx_render_throw(x, "non-comparable types %s: %s, %s: %s", fx_text_c(&ta), fx_v_type(a),
+		        fx_v_type(b), fx_text_c(&tb));
+	fx_render_throw(x, "non-comparable type %s: %s", fx_text_c(&ta), fx_v_type(a));
 }
 
 static struct fx_val fn_eq(struct fx_render *x, const struct fx_val *a, size_t n)

@@ -67,13 +67,34 @@ struct version {
 	const char *original;
 };
 
+/* The library that Helm links words two errors in another way. */
+static _Noreturn void throw_semver(struct fx_render *x, struct fx_error *err)
+{
+	static const char invalid[] = "invalid semantic version", improper[] = "improper constraint: ";
+	const char *msg = fx_error_message(err);
+	struct fx_text t = {.x = x};
+	char *copy = fx_arena_strdup(fx_render_arena(x), msg);
+	fx_error_release(err);
+	if (!copy)
+		fx_render_throw(x, "out of memory");
+	if (strncmp(copy, invalid, sizeof(invalid) - 1) == 0) {
+		fx_text_str(&t, invalid);
+	} else if (strncmp(copy, improper, sizeof(improper) - 1) == 0 && copy[sizeof(improper) - 1] != '"') {
+		fx_text_str(&t, improper);
+		fx_fmt_quote(&t, copy + sizeof(improper) - 1, strlen(copy) - sizeof(improper) + 1, false);
+	} else {
+		fx_text_str(&t, copy);
+	}
+	fx_render_throw(x, "%s", fx_text_c(&t));
+}
+
 static struct version *parse_version(struct fx_render *x, struct fx_val s)
 {
 	struct version *v = fx_render_alloc(x, sizeof(*v));
 	struct fx_error err = FX_ERROR_INIT;
 	v->original = fx_v_cstr(x, s);
 	if (fx_semver_parse(v->original, &v->v, &err) != 0)
-		fx_render_throw_err(x, &err);
+		throw_semver(x, &err);
 	return v;
 }
 
@@ -132,13 +153,13 @@ static struct fx_val fn_semver_compare(struct fx_render *x, const struct fx_val 
 	struct fx_semver_constraint *c = NULL;
 	struct fx_error err = FX_ERROR_INIT;
 	if (fx_semver_constraint_parse(fx_v_cstr(x, a[0]), &c, &err) != 0)
-		fx_render_throw_err(x, &err);
+		throw_semver(x, &err);
 	struct fx_semver v;
 	int rc = fx_semver_parse(fx_v_cstr(x, a[1]), &v, &err);
 	bool ok = rc == 0 && fx_semver_constraint_check(c, &v);
 	fx_semver_constraint_free(c);
 	if (rc != 0)
-		fx_render_throw_err(x, &err);
+		throw_semver(x, &err);
 	return fx_v_bool(ok);
 }
 

@@ -985,6 +985,25 @@ static struct fx_val add_date(struct fx_render *x, const struct fx_time *t, cons
 	return fx_time_val(x, out);
 }
 
+/* Methods that a template cannot call, and fields that it cannot see. */
+static void check_callable(struct fx_render *x, const char *name)
+{
+	static const char *const refused[][2] = {
+	        {"Date", "function Date has 3 return values; should be 1 or 2"},
+	        {"Clock", "function Clock has 3 return values; should be 1 or 2"},
+	        {"ISOWeek", "invalid function signature for ISOWeek: second return value should be error; is int"},
+	        {"Zone", "invalid function signature for Zone: second return value should be error; is int"},
+	        {"ZoneBounds",
+	                "invalid function signature for ZoneBounds: second return value should be error; is time.Time"},
+	        {"wall", "wall is an unexported field of struct type time.Time"},
+	        {"ext", "ext is an unexported field of struct type time.Time"},
+	        {"loc", "loc is an unexported field of struct type time.Time"},
+	};
+	for (size_t i = 0; i < FX_COUNT(refused); i++)
+		if (strcmp(refused[i][0], name) == 0)
+			fx_render_throw(x, "%s", refused[i][1]);
+}
+
 struct fx_val fx_time_field(struct fx_render *x, struct fx_val recv, const char *name, const struct fx_val *a,
         size_t n, bool *found)
 {
@@ -1004,6 +1023,7 @@ struct fx_val fx_time_field(struct fx_render *x, struct fx_val recv, const char 
 		*found = strcmp(name, "String") == 0 && fx_obj_string(x, recv, &s);
 		return *found ? s : fx_v_nil();
 	}
+	check_callable(x, name);
 	const char *args = NULL;
 	for (size_t i = 0; i < FX_COUNT(methods); i++) {
 		if (strcmp(methods[i].name, name) == 0)

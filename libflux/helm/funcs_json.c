@@ -231,20 +231,22 @@ static const char *json_kind(struct fx_val v)
 	}
 }
 
-/* The first number that a float64 cannot hold. */
-static const struct fx_node *huge_number(const struct fx_node *n)
+/* Numbers that a float64 cannot hold become null. The text of the first, or NULL. */
+static const char *drop_huge(struct fx_node *n)
 {
-	if (n->kind == FX_NODE_SCALAR)
-		return (n->tag == FX_TAG_FLOAT || n->tag == FX_TAG_INT) && isinf(strtod(n->text, NULL))
-		               ? n
-		               : NULL;
-	for (uint32_t i = 0; i < n->len; i++) {
-		const struct fx_node *h =
-		        huge_number(n->kind == FX_NODE_SEQ ? n->items[i] : n->pairs[i].value);
-		if (h)
-			return h;
+	if (n->kind == FX_NODE_SCALAR) {
+		if ((n->tag != FX_TAG_FLOAT && n->tag != FX_TAG_INT) || !isinf(strtod(n->text, NULL)))
+			return NULL;
+		const char *text = n->text;
+		fx_node_set_text(n, FX_TAG_NULL, "null", 4);
+		return text;
 	}
-	return NULL;
+	const char *first = NULL;
+	for (uint32_t i = 0; i < n->len; i++) {
+		const char *text = drop_huge(n->kind == FX_NODE_SEQ ? n->items[i] : n->pairs[i].value);
+		first = first ? first : text;
+	}
+	return first;
 }
 
 /* Bytes that are no UTF-8 become U+FFFD. */
@@ -275,16 +277,15 @@ bool fx_v_json_parse(struct fx_render *x, struct fx_val text, struct fx_val *out
 		*why = copy;
 		return false;
 	}
-	const struct fx_node *huge = huge_number(n);
+	const char *huge = drop_huge(n);
 	if (huge) {
 		struct fx_text t = {.x = x};
 		fx_text_addf(
-		        &t, "json: cannot unmarshal number %s into Go value of type float64", huge->text);
+		        &t, "json: cannot unmarshal number %s into Go value of type float64", huge);
 		*why = fx_text_c(&t);
-		return false;
 	}
 	*out = fx_v_from_node(x, n);
-	return true;
+	return !*why;
 }
 
 struct fx_val fx_v_error_map(struct fx_render *x, const char *why)
@@ -320,10 +321,15 @@ struct fx_val fx_v_mismatch_list(struct fx_render *x, struct fx_val v, const cha
 static struct fx_val fn_from_json(struct fx_render *x, const struct fx_val *a, size_t n)
 {
 	(void)n;
-	struct fx_val v;
+	struct fx_val v = fx_v_nil();
 	const char *why;
-	if (!fx_v_json_parse(x, a[0], &v, &why))
-		return fx_v_error_map(x, why);
+	if (!fx_v_json_parse(x, a[0], &v, &why)) {
+		/* A number out of range leaves the rest of the map. */
+		if (v.kind != FX_VAL_MAP)
+			return fx_v_error_map(x, why);
+		fx_v_set(x, v, "Error", fx_v_str(why));
+		return v;
+	}
 	if (v.kind == FX_VAL_NIL)
 		return fx_v_mapof(NULL, FX_T_PLAIN);
 	return v.kind == FX_VAL_MAP ? v : fx_v_mismatch_map(x, v, "");

@@ -169,9 +169,7 @@ static struct fx_val fn_chunk(struct fx_render *x, const struct fx_val *a, size_
 	(void)n;
 	need_list(x, a[1], "chunk");
 	size_t len = fx_v_len(a[1]);
-	if (a[0].i == 0)
-		fx_render_throw(x, "runtime error: integer divide by zero");
-	if (a[0].i < 0)
+	if (a[0].i <= 0)
 		fx_render_throw(x, "runtime error: makeslice: len out of range");
 	struct fx_val out = fx_v_list(x, 0);
 	out.type = FX_T_LISTS;
@@ -363,7 +361,7 @@ static struct fx_val merge(struct fx_render *x, const struct fx_val *a, size_t n
 	struct fx_val dst = a[0];
 	dst.type = FX_T_PLAIN;
 	if (!dst.map)
-		fx_render_throw(x, "dst must be initialized");
+		dst.map = fx_v_map(x).map;
 	for (size_t i = 1; i < n; i++) {
 		if (a[i].map != dst.map)
 			merge_into(x, dst, a[i], overwrite, 0);

@@ -225,7 +225,7 @@ static struct fx_val version_set_method(struct fx_render *x, struct fx_val recv,
 	return fx_v_bool(false);
 }
 
-static struct fx_val kube_version_field(struct fx_val recv, const char *name, bool *found)
+static struct fx_val kube_version_field(struct fx_render *x, struct fx_val recv, const char *name, bool *found)
 {
 	const struct fx_kube_version *k = recv.obj;
 	*found = true;
@@ -237,6 +237,9 @@ static struct fx_val kube_version_field(struct fx_val recv, const char *name, bo
 		return fx_v_str(k->major);
 	if (named(name, "Minor"))
 		return fx_v_str(k->minor);
+	if (named(name, "normalizedVersion"))
+		fx_render_throw(
+		        x, "normalizedVersion is an unexported field of struct type common.KubeVersion");
 	*found = false;
 	return fx_v_nil();
 }
@@ -258,7 +261,7 @@ struct fx_val fx_obj_field(struct fx_render *x, struct fx_val recv, const char *
 	case FX_T_VERSION_SET:
 		return version_set_method(x, recv, name, a, n, found);
 	case FX_T_KUBE_VERSION:
-		return kube_version_field(recv, name, found);
+		return kube_version_field(x, recv, name, found);
 	case FX_T_CERTIFICATE: {
 		const struct fx_certificate *c = recv.obj;
 		*found = named(name, "Cert") || named(name, "Key");
@@ -272,7 +275,10 @@ struct fx_val fx_obj_field(struct fx_render *x, struct fx_val recv, const char *
 			*found = true;
 			return recv;
 		}
-		return f ? *f : fx_v_nil();
+		struct fx_val v = f ? *f : fx_v_nil();
+		if (v.type == FX_T_KUBE_VERSION)
+			v.len = 1; /* found in place */
+		return v;
 	}
 	case FX_T_SEMVER:
 		return fx_semver_field(x, recv, name, a, n, found);

@@ -585,6 +585,8 @@ static struct fx_tnode *control(struct fx_parser *p, enum fx_tnode_kind kind, co
 			n->otherwise = control(p, kind, context);
 			p->nest--;
 		} else {
+			if (token_is(t, "if") || token_is(t, "with"))
+				unexpected(p, t, "input");
 			expect_right(p, "else");
 			n->otherwise = body_until(p, &stop);
 			if (stop != STOP_END)

@@ -702,6 +702,8 @@ const char *fx_v_toml_parse(struct fx_render *x, struct fx_val text, struct fx_v
 	t->r.current = t->r.root = new_table(t, MADE_BY_HEADER, NULL);
 	if (t->r.n >= 3 && memcmp(t->r.s, "\xef\xbb\xbf", 3) == 0)
 		t->r.i = 3;
+	else if (t->r.n >= 2 && (memcmp(t->r.s, "\xff\xfe", 2) == 0 || memcmp(t->r.s, "\xfe\xff", 2) == 0))
+		t->r.i = 2;
 	if (setjmp(t->escape.jump) == 0) {
 		document(t);
 		*out = t->r.root;

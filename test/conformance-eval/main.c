@@ -33,8 +33,8 @@ static int answer(fx_eval_fn *fn, const char *line)
 		json_object_update(reply, out);
 	if (ok)
 		json_is_object(out) ? json_decref(out) : (void)json_object_set_new(reply, "out", out);
-	else
-		json_object_set_new(reply, "err", json_string(fx_error_message(&err)));
+	if (!ok && json_object_set_new(reply, "err", json_string(fx_error_message(&err))) != 0)
+		json_object_set_new(reply, "err", json_string("an error whose text is no UTF-8"));
 	int rc = json_dumpf(reply, stdout, JSON_COMPACT);
 	putchar('\n');
 	fflush(stdout);
