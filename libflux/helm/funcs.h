@@ -58,8 +58,8 @@ struct fx_val fx_semver_field(struct fx_render *x, struct fx_val recv, const cha
 
 /* A pattern by RE2's rules, in the arena. NULL and *why as Go says it when it is none. */
 struct fx_regex;
-struct fx_regex *fx_regex_compile(struct fx_render *x, struct fx_val pattern, const char **why);
-bool fx_regex_found(struct fx_render *x, struct fx_regex *re, struct fx_val s);
+struct fx_regex *fx_render_regex(struct fx_render *x, struct fx_val pattern, const char **why);
+bool fx_render_regex_found(struct fx_render *x, struct fx_regex *re, struct fx_val s);
 
 /* gobwas/glob with `/` as its separator. */
 bool fx_files_glob_valid(const char *pattern);

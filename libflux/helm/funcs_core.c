@@ -36,8 +36,8 @@ static struct fx_val fn_len(struct fx_render *x, const struct fx_val *a, size_t 
 	case FX_VAL_MAP:
 		return fx_v_int((int64_t)fx_v_len(a[0]));
 	case FX_VAL_NIL:
-		fx_render_throw(
-		        x, a[0].nil ? "reflect: call of reflect.Value.Type on zero Value" : "len of nil pointer");
+		fx_render_throw(x, a[0].nil ? "reflect: call of reflect.Value.Type on zero Value"
+		                            : "len of nil pointer");
 	default:
 		fx_render_throw(x, "len of type %s", fx_v_type(a[0]));
 	}

@@ -991,10 +991,11 @@ static void check_callable(struct fx_render *x, const char *name)
 	static const char *const refused[][2] = {
 	        {"Date", "function Date has 3 return values; should be 1 or 2"},
 	        {"Clock", "function Clock has 3 return values; should be 1 or 2"},
-	        {"ISOWeek", "invalid function signature for ISOWeek: second return value should be error; is int"},
+	        {"ISOWeek", "invalid function signature for ISOWeek: second return value should be error; is "
+	                    "int"},
 	        {"Zone", "invalid function signature for Zone: second return value should be error; is int"},
-	        {"ZoneBounds",
-	                "invalid function signature for ZoneBounds: second return value should be error; is time.Time"},
+	        {"ZoneBounds", "invalid function signature for ZoneBounds: second return value should be "
+	                       "error; is time.Time"},
 	        {"wall", "wall is an unexported field of struct type time.Time"},
 	        {"ext", "ext is an unexported field of struct type time.Time"},
 	        {"loc", "loc is an unexported field of struct type time.Time"},

@@ -280,8 +280,7 @@ bool fx_v_json_parse(struct fx_render *x, struct fx_val text, struct fx_val *out
 	const char *huge = drop_huge(n);
 	if (huge) {
 		struct fx_text t = {.x = x};
-		fx_text_addf(
-		        &t, "json: cannot unmarshal number %s into Go value of type float64", huge);
+		fx_text_addf(&t, "json: cannot unmarshal number %s into Go value of type float64", huge);
 		*why = fx_text_c(&t);
 	}
 	*out = fx_v_from_node(x, n);

@@ -461,7 +461,7 @@ static void check_members(struct frame *f)
 		if (p)
 			add(f, run_member(f, p, m, &m->val));
 		for (size_t k = 0; k < s->patterns.len; k++) {
-			if (!fx_regex_found(
+			if (!fx_render_regex_found(
 			            f->k->c->x, s->patterns.items[k].regex, fx_v_strn(m->key, m->len)))
 				continue;
 			seen = true;
@@ -628,7 +628,7 @@ static void check_string(struct frame *f)
 		fail_counts(f, "minLength", runes, s->min_length);
 	if (s->max_length >= 0 && runes > s->max_length)
 		fail_counts(f, "maxLength", runes, s->max_length);
-	if (!s->pattern || fx_regex_found(f->k->c->x, s->pattern, fx_v_strn(v->s, v->len)))
+	if (!s->pattern || fx_render_regex_found(f->k->c->x, s->pattern, fx_v_strn(v->s, v->len)))
 		return;
 	struct fx_text t = text(f);
 	fx_schema_quote(&t, v->s, v->len);

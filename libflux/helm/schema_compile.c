@@ -105,7 +105,7 @@ static struct fx_regex *regex(
         struct fx_schemas *c, struct fx_schema *s, const char *key, const char *text, size_t len)
 {
 	const char *why = "";
-	struct fx_regex *re = fx_regex_compile(c->x, fx_v_strn(text, len), &why);
+	struct fx_regex *re = fx_render_regex(c->x, fx_v_strn(text, len), &why);
 	if (re)
 		return re;
 	struct fx_text pattern = {.x = c->x}, at = {.x = c->x}, quoted = {.x = c->x};

@@ -619,7 +619,7 @@ static const char *semver(struct fx_render *x, const char *s, size_t n)
 static const char *regex(struct fx_render *x, const char *s, size_t n)
 {
 	const char *why = NULL;
-	return fx_regex_compile(x, fx_v_strn(s, n), &why) ? NULL : why;
+	return fx_render_regex(x, fx_v_strn(s, n), &why) ? NULL : why;
 }
 
 fx_format_check *fx_format_find(const char *name, size_t len)

@@ -127,7 +127,8 @@ struct fx_render {
 	struct fx_arena *arena;
 	struct fx_arena *kept;    /* the arena proper while arena is scratch */
 	struct fx_arena *scratch; /* of the render itself */
-	struct fx_text *outputs;  /* buffers of executions, one a level */
+	struct fx_regexes *regexes;
+	struct fx_text *outputs; /* buffers of executions, one a level */
 	size_t noutputs, cap_outputs;
 	jmp_buf escape;
 	struct fx_error *err;

@@ -19,7 +19,7 @@
 
 #define fx_noreturn __attribute__((noreturn))
 
-struct fx_regex;
+struct fx_pattern;
 struct fx_config;
 
 struct fx_catch {
@@ -53,7 +53,6 @@ struct fx_build {
 	size_t targets;
 	size_t resources;
 	const struct fx_root *root;
-	void *regex_context;
 	struct fx_config *defaults; /* made at the first use */
 };
 
@@ -125,8 +124,8 @@ const char *fx_texts_join(struct fx_build *b, const struct fx_texts *list, const
 /* ---- regex.c: RE2's syntax on PCRE2 ---- */
 
 /* anchored: ^(?:pattern)$. Throws "error parsing regexp: ...". */
-struct fx_regex *fx_regex_new(struct fx_build *b, const char *pattern, bool anchored);
-bool fx_regex_match(struct fx_build *b, const struct fx_regex *re, const char *text);
+struct fx_pattern *fx_pattern_new(struct fx_build *b, const char *pattern, bool anchored);
+bool fx_pattern_match(struct fx_build *b, const struct fx_pattern *re, const char *text);
 
 /* ---- res.c: resources and their identities ---- */
 

@@ -105,12 +105,12 @@ static void match_bracket(struct fx_build *b, struct matcher *m, struct fx_node 
 		fx_throw(b, "list path element must contain fieldName=fieldValue for element to match");
 	const char *field = fx_strn(b, part + 1, (size_t)(eq - part - 1));
 	const char *pattern = fx_strn(b, eq + 1, strlen(eq + 1) - 1);
-	struct fx_regex *re = fx_regex_new(b, pattern, false);
+	struct fx_pattern *re = fx_pattern_new(b, pattern, false);
 	uint32_t before = m->found->len;
 	for (uint32_t i = 0, len = n->len; i < len; i++) {
 		struct fx_node *item = n->items[i];
 		const struct fx_node *value = *field ? fx_node_get(item, field) : item;
-		if (!value || !fx_regex_match(b, re, element_text(b, value)))
+		if (!value || !fx_pattern_match(b, re, element_text(b, value)))
 			continue;
 		if (*field)
 			match(b, m, item, at + 1);
@@ -290,14 +290,14 @@ static struct fx_node *source_value(struct fx_build *b, const struct fx_resmap *
 /* ---- targets ---- */
 
 struct select {
-	struct fx_regex *group, *version, *kind, *name, *ns;
+	struct fx_pattern *group, *version, *kind, *name, *ns;
 	struct fx_label_selector *labels, *annotations;
 	bool has_id;
 };
 
-static struct fx_regex *compile(struct fx_build *b, const char *pattern)
+static struct fx_pattern *compile(struct fx_build *b, const char *pattern)
 {
-	return *pattern ? fx_regex_new(b, pattern, true) : NULL;
+	return *pattern ? fx_pattern_new(b, pattern, true) : NULL;
 }
 
 struct compile_call {
@@ -319,9 +319,9 @@ static void compile_select(struct fx_build *b, void *arg)
 	c->out->has_id = c->out->group || c->out->version || c->out->kind || c->out->name || c->out->ns;
 }
 
-static bool fits(struct fx_build *b, const struct fx_regex *re, const char *text)
+static bool fits(struct fx_build *b, const struct fx_pattern *re, const char *text)
 {
-	return !re || fx_regex_match(b, re, text);
+	return !re || fx_pattern_match(b, re, text);
 }
 
 static bool id_fits(struct fx_build *b, const struct select *s, const struct fx_id *id)

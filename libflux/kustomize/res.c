@@ -515,18 +515,18 @@ const char *fx_selector_text(struct fx_build *b, const struct fx_selector *s)
 }
 
 struct compiled {
-	struct fx_regex *ns, *name, *group, *version, *kind;
+	struct fx_pattern *ns, *name, *group, *version, *kind;
 	struct fx_label_selector *annotations, *labels;
 };
 
-static struct fx_regex *compile(struct fx_build *b, const char *pattern)
+static struct fx_pattern *compile(struct fx_build *b, const char *pattern)
 {
-	return *pattern ? fx_regex_new(b, pattern, true) : NULL;
+	return *pattern ? fx_pattern_new(b, pattern, true) : NULL;
 }
 
-static bool matches(struct fx_build *b, const struct fx_regex *re, const char *text)
+static bool matches(struct fx_build *b, const struct fx_pattern *re, const char *text)
 {
-	return !re || fx_regex_match(b, re, text);
+	return !re || fx_pattern_match(b, re, text);
 }
 
 static bool selected(struct fx_build *b, const struct compiled *c, const struct fx_res *r)

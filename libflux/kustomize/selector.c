@@ -8,7 +8,7 @@
 
 struct fx_object_selector {
 	struct fx_build b; /* what the expressions allocate with and throw to */
-	struct fx_regex *group, *version, *kind, *name, *namespace_;
+	struct fx_pattern *group, *version, *kind, *name, *namespace_;
 	struct fx_label_selector *labels, *annotations;
 };
 
@@ -26,10 +26,10 @@ static const char *pattern(struct fx_build *b, const json_t *target, const char 
 	return text && *text ? fx_fmt(b, "%s", text) : NULL;
 }
 
-static struct fx_regex *regex(struct fx_build *b, const json_t *target, const char *key)
+static struct fx_pattern *regex(struct fx_build *b, const json_t *target, const char *key)
 {
 	const char *text = pattern(b, target, key);
-	return text ? fx_regex_new(b, text, true) : NULL;
+	return text ? fx_pattern_new(b, text, true) : NULL;
 }
 
 static struct fx_label_selector *labels(struct fx_build *b, const json_t *target, const char *key)
@@ -63,9 +63,9 @@ int fx_object_selector_new(
 	return 0;
 }
 
-static bool fits(struct fx_build *b, const struct fx_regex *re, const char *text)
+static bool fits(struct fx_build *b, const struct fx_pattern *re, const char *text)
 {
-	return !re || fx_regex_match(b, re, text ? text : "");
+	return !re || fx_pattern_match(b, re, text ? text : "");
 }
 
 static bool has(struct fx_build *b, const struct fx_label_selector *s, const json_t *map)

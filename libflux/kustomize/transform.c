@@ -248,7 +248,7 @@ void fx_transform_replicas(struct fx_build *b, struct fx_resmap *m, const char *
 /* ---- images ---- */
 
 struct image {
-	const struct fx_regex *match;
+	const struct fx_pattern *match;
 	const char *name, *new_name, *new_tag, *tag_suffix, *digest;
 };
 
@@ -278,7 +278,7 @@ static void set_image(struct fx_build *b, struct fx_node *n, void *ctx)
 	const struct image *img = ctx;
 	if (n->kind != FX_NODE_SCALAR)
 		fx_wrong_kind(b, "ScalarNode", n);
-	if (!fx_regex_match(b, img->match, n->text))
+	if (!fx_pattern_match(b, img->match, n->text))
 		return;
 	const char *name, *tag, *digest;
 	split_image(b, n->text, &name, &tag, &digest);
@@ -346,7 +346,7 @@ void fx_transform_image(struct fx_build *b, struct fx_resmap *m, const struct fx
 	        .new_tag = text_at(image, "newTag"),
 	        .tag_suffix = text_at(image, "tagSuffix"),
 	        .digest = text_at(image, "digest")};
-	img.match = fx_regex_new(
+	img.match = fx_pattern_new(
 	        b, fx_fmt(b, "^%s(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?$", img.name), false);
 	for (size_t i = 0; i < m->len; i++) {
 		struct fx_res *r = m->items[i];
