@@ -10,7 +10,7 @@ struct fx_pattern {
 static void throw_err(struct fx_build *b, struct fx_error *err)
 {
 	char *message = fx_arena_strdup(b->arena, fx_error_message(err));
-	enum fx_error_code code = err->code;
+	enum fx_error_code code = err->code == FX_E_PARSE ? FX_E_INVALID : err->code;
 	fx_error_release(err);
 	fx_throw_code(b, code, "%s", message ? message : "out of memory");
 }
