@@ -13,7 +13,7 @@ static struct fx_val hex_digest(struct fx_render *x, struct fx_val s, const EVP_
 	unsigned char out[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
 	if (EVP_Digest(s.s, s.len, out, &n, md, NULL) != 1)
-		fx_render_throw(x, "no digest");
+		fx_render_throw(x, "out of memory");
 	struct fx_text t = {.x = x};
 	for (unsigned i = 0; i < n; i++)
 		fx_text_addf(&t, "%02x", out[i]);
