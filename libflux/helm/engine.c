@@ -194,7 +194,7 @@ _Noreturn void fx_render_throw(struct fx_render *x, const char *fmt, ...)
 
 _Noreturn void fx_render_throw_err(struct fx_render *x, struct fx_error *err)
 {
-	char *copy = fx_arena_strdup(x->arena, fx_error_message(err));
+	char *copy = err->code == FX_E_NOMEM ? NULL : fx_arena_strdup(x->arena, fx_error_message(err));
 	fx_error_release(err);
 	if (!copy)
 		fx_render_throw(x, "out of memory");
