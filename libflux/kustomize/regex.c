@@ -12,7 +12,9 @@ static void throw_err(struct fx_build *b, struct fx_error *err)
 	char *message = fx_arena_strdup(b->arena, fx_error_message(err));
 	enum fx_error_code code = err->code == FX_E_PARSE ? FX_E_INVALID : err->code;
 	fx_error_release(err);
-	fx_throw_code(b, code, "%s", message ? message : "out of memory");
+	if (!message)
+		fx_throw_code(b, FX_E_NOMEM, "out of memory");
+	fx_throw_code(b, code, "%s", message);
 }
 
 struct fx_pattern *fx_pattern_new(struct fx_build *b, const char *pattern, bool anchored)
