@@ -38,6 +38,16 @@ size_t fx_go_json_first(struct fx_render *x, const char *s, size_t n, const char
 bool fx_v_json_parse(struct fx_render *x, struct fx_val text, struct fx_val *out, const char **why);
 
 /* time */
+struct fx_civil {
+	int64_t year;
+	int month, day, hour, min, sec, yday, wday;
+};
+/* Days since 1970. */
+int64_t fx_civil_days(int64_t year, int month, int day);
+/* The date and time of day at t's place. */
+struct fx_civil fx_civil_of(const struct fx_time *t);
+/* Puts t into a zone of the host's database; UTC when there is none such. */
+void fx_time_set_zone(struct fx_render *x, struct fx_time *t, const char *name);
 struct fx_val fx_time_val(struct fx_render *x, struct fx_time t);
 void fx_time_format(struct fx_text *out, const struct fx_time *t, const char *layout, size_t n);
 /* time.Parse. False: *why is its error. */
@@ -75,6 +85,11 @@ bool fx_go_float_parse(const char *s, size_t n, double *out);
 
 /* path.Clean */
 struct fx_val fx_fns_clean(struct fx_render *x, struct fx_val path);
+
+static inline struct fx_val fx_v_part(struct fx_val s, size_t from, size_t to)
+{
+	return fx_v_strn(s.s + from, to - from);
+}
 
 /* Unicode's simple case mapping. */
 unsigned fx_rune_upper(unsigned r);

@@ -5,8 +5,8 @@
 
 const struct fx_fn *fx_fn_find(const char *name, size_t len)
 {
-	static const struct fx_fn *const tables[] = {fx_fns_core, fx_fns_strings, fx_fns_lists, fx_fns_math,
-	        fx_fns_dates, fx_fns_regex, fx_fns_encode, fx_fns_json, fx_fns_yaml, fx_fns_toml,
+	static const struct fx_fn *const tables[] = {fx_fns_core, fx_fns_strings, fx_fns_case, fx_fns_lists,
+	        fx_fns_math, fx_fns_dates, fx_fns_regex, fx_fns_encode, fx_fns_json, fx_fns_yaml, fx_fns_toml,
 	        fx_fns_paths, fx_fns_url, fx_fns_crypto, fx_fns_secrets, fx_fns_certs};
 	for (size_t i = 0; i < FX_COUNT(tables); i++) {
 		for (const struct fx_fn *f = tables[i]; f->name; f++) {

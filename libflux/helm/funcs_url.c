@@ -20,11 +20,6 @@ struct url {
 	bool has_user, has_password;
 };
 
-static struct fx_val part(struct fx_val s, size_t from, size_t to)
-{
-	return fx_v_strn(s.s + from, to - from);
-}
-
 static bool stands_for_itself(unsigned char c, enum part where)
 {
 	if (c < 0x80 && isalnum(c))
@@ -81,12 +76,12 @@ static const char *unescape(struct fx_render *x, struct fx_val s, enum part wher
 		if (c != '%') {
 			if (host && c < 0x80 && !stands_for_itself(c, where))
 				return quoted_error(
-				        x, "invalid character ", part(s, i, i + 1), " in host name");
+				        x, "invalid character ", fx_v_part(s, i, i + 1), " in host name");
 			fx_text_char(&t, (char)c);
 			continue;
 		}
 		size_t end = i + 3 <= s.len ? i + 3 : s.len;
-		struct fx_val code = part(s, i, end);
+		struct fx_val code = fx_v_part(s, i, end);
 		if (i + 2 >= s.len || !isxdigit((unsigned char)s.s[i + 1]) ||
 		        !isxdigit((unsigned char)s.s[i + 2]))
 			return quoted_error(x, "invalid URL escape ", code, "");
@@ -119,19 +114,19 @@ static const char *bracketed_host(struct fx_render *x, struct fx_val s, struct f
 	if (!close)
 		return "missing ']' in host";
 	size_t end = (size_t)(close - s.s);
-	struct fx_val port = part(s, end + 1, s.len);
+	struct fx_val port = fx_v_part(s, end + 1, s.len);
 	if (!valid_port(port))
 		return quoted_error(x, "invalid port ", port, " after host");
 	const char *zone = memmem(s.s, end, "%25", 3);
 	size_t z = zone ? (size_t)(zone - s.s) : end;
 	struct fx_val a, b, c;
-	const char *why = unescape(x, part(s, 0, z), IN_HOST, &a);
-	why = why ? why : unescape(x, part(s, z, end), IN_ZONE, &b);
-	why = why ? why : unescape(x, part(s, end, s.len), IN_HOST, &c);
+	const char *why = unescape(x, fx_v_part(s, 0, z), IN_HOST, &a);
+	why = why ? why : unescape(x, fx_v_part(s, z, end), IN_ZONE, &b);
+	why = why ? why : unescape(x, fx_v_part(s, end, s.len), IN_HOST, &c);
 	if (why)
 		return why;
 	unsigned char addr[16];
-	struct fx_val ip = part(a, 1, a.len);
+	struct fx_val ip = fx_v_part(a, 1, a.len);
 	if (inet_pton(AF_INET6, fx_v_cstr(x, ip), addr) != 1)
 		return "invalid host: ParseAddr failed";
 	struct fx_text t = {.x = x};
@@ -147,8 +142,9 @@ static const char *parse_host(struct fx_render *x, struct fx_val s, struct fx_va
 	if (s.len && s.s[0] == '[')
 		return bracketed_host(x, s, out);
 	const char *colon = memchr(s.s, ':', s.len);
-	if (colon && !valid_port(part(s, (size_t)(colon - s.s), s.len)))
-		return quoted_error(x, "invalid port ", part(s, (size_t)(colon - s.s), s.len), " after host");
+	if (colon && !valid_port(fx_v_part(s, (size_t)(colon - s.s), s.len)))
+		return quoted_error(
+		        x, "invalid port ", fx_v_part(s, (size_t)(colon - s.s), s.len), " after host");
 	return unescape(x, s, IN_HOST, out);
 }
 
@@ -163,16 +159,16 @@ static const char *parse_user(struct fx_render *x, struct fx_val s, struct url *
 	size_t k = colon ? (size_t)(colon - s.s) : s.len;
 	u->has_user = true;
 	u->has_password = colon != NULL;
-	const char *why = unescape(x, part(s, 0, k), IN_USER, &u->user);
-	return why || !colon ? why : unescape(x, part(s, k + 1, s.len), IN_USER, &u->password);
+	const char *why = unescape(x, fx_v_part(s, 0, k), IN_USER, &u->user);
+	return why || !colon ? why : unescape(x, fx_v_part(s, k + 1, s.len), IN_USER, &u->password);
 }
 
 static const char *parse_authority(struct fx_render *x, struct fx_val s, struct url *u)
 {
 	const char *at = memrchr(s.s, '@', s.len);
 	size_t k = at ? (size_t)(at - s.s) : 0;
-	const char *why = parse_host(x, part(s, at ? k + 1 : 0, s.len), &u->host);
-	return why || !at ? why : parse_user(x, part(s, 0, k), u);
+	const char *why = parse_host(x, fx_v_part(s, at ? k + 1 : 0, s.len), &u->host);
+	return why || !at ? why : parse_user(x, fx_v_part(s, 0, k), u);
 }
 
 /* Length of a scheme before its colon; 0: none. */
@@ -214,13 +210,13 @@ static const char *parse_rest(struct fx_render *x, struct fx_val s, struct url *
 		for (size_t i = 0; i < k; i++)
 			fx_text_char(&t, (char)tolower((unsigned char)s.s[i]));
 		u->scheme = fx_text_val(&t);
-		s = part(s, k + 1, s.len);
+		s = fx_v_part(s, k + 1, s.len);
 	}
 	const char *mark = memchr(s.s, '?', s.len);
 	if (mark) {
 		size_t q = (size_t)(mark - s.s);
-		u->query = part(s, q + 1, s.len);
-		s = part(s, 0, q);
+		u->query = fx_v_part(s, q + 1, s.len);
+		s = fx_v_part(s, 0, q);
 	}
 	if (s.len == 0 || s.s[0] != '/') {
 		if (k) {
@@ -235,8 +231,8 @@ static const char *parse_rest(struct fx_render *x, struct fx_val s, struct url *
 	if ((k || !three) && s.len >= 2 && memcmp(s.s, "//", 2) == 0) {
 		const char *slash = memchr(s.s + 2, '/', s.len - 2);
 		size_t end = slash ? (size_t)(slash - s.s) : s.len;
-		why = parse_authority(x, part(s, 2, end), u);
-		s = part(s, end, s.len);
+		why = parse_authority(x, fx_v_part(s, 2, end), u);
+		s = fx_v_part(s, end, s.len);
 	}
 	return why ? why : unescape(x, s, IN_PATH, &u->path);
 }
@@ -247,11 +243,11 @@ static void parse_url(struct fx_render *x, const char *prefix, struct fx_val s, 
 	*u = (struct url){none, none, none, none, none, none, none, none, false, false};
 	const char *hash = memchr(s.s, '#', s.len);
 	size_t k = hash ? (size_t)(hash - s.s) : s.len;
-	struct fx_val shown = part(s, 0, k);
+	struct fx_val shown = fx_v_part(s, 0, k);
 	const char *why = parse_rest(x, shown, u);
 	if (!why && hash) {
 		shown = s;
-		why = unescape(x, part(s, k + 1, s.len), IN_FRAGMENT, &u->fragment);
+		why = unescape(x, fx_v_part(s, k + 1, s.len), IN_FRAGMENT, &u->fragment);
 	}
 	if (why)
 		fx_render_throw(x, "%s: parse %s: %s", prefix, quoted_error(x, "", shown, ""), why);
@@ -269,10 +265,10 @@ static void put_user(struct fx_text *out, const struct url *u)
 static struct fx_val hostname(struct fx_val h)
 {
 	const char *colon = memrchr(h.s, ':', h.len);
-	if (colon && valid_port(part(h, (size_t)(colon - h.s), h.len)))
-		h = part(h, 0, (size_t)(colon - h.s));
+	if (colon && valid_port(fx_v_part(h, (size_t)(colon - h.s), h.len)))
+		h = fx_v_part(h, 0, (size_t)(colon - h.s));
 	if (h.len >= 2 && h.s[0] == '[' && h.s[h.len - 1] == ']')
-		h = part(h, 1, h.len - 1);
+		h = fx_v_part(h, 1, h.len - 1);
 	return h;
 }
 

@@ -160,9 +160,9 @@ struct fx_fn {
 
 const struct fx_fn *fx_fn_find(const char *name, size_t len);
 /* Tables of the files of functions; the last entry has no name. */
-extern const struct fx_fn fx_fns_core[], fx_fns_strings[], fx_fns_lists[], fx_fns_math[], fx_fns_dates[],
-        fx_fns_regex[], fx_fns_encode[], fx_fns_json[], fx_fns_yaml[], fx_fns_toml[], fx_fns_paths[],
-        fx_fns_url[], fx_fns_crypto[], fx_fns_secrets[], fx_fns_certs[];
+extern const struct fx_fn fx_fns_core[], fx_fns_strings[], fx_fns_case[], fx_fns_lists[], fx_fns_math[],
+        fx_fns_dates[], fx_fns_regex[], fx_fns_encode[], fx_fns_json[], fx_fns_yaml[], fx_fns_toml[],
+        fx_fns_paths[], fx_fns_url[], fx_fns_crypto[], fx_fns_secrets[], fx_fns_certs[];
 
 /* Parses text, which must stay where it is, and adds what it defines, and itself under name, to the set of
  * the render: blank text replaces nothing there. What text itself is, is given back. Throws. */
