@@ -5,13 +5,6 @@
 #include <math.h>
 #include <time.h>
 
-struct fx_val fx_time_val(struct fx_render *x, struct fx_time t)
-{
-	struct fx_time *p = fx_render_alloc(x, sizeof(*p));
-	*p = t;
-	return fx_v_obj(p, FX_T_TIME);
-}
-
 /* ---- durations ---- */
 
 bool fx_go_duration_parse(struct fx_render *x, struct fx_val v, int64_t *out, const char **why)
