@@ -95,6 +95,8 @@ START_TEST(killed)
 		ck_assert_ok(fx_test_env_wait_condition(&env, &ref, &want, 0, &object, &err), &err);
 		expect_served(object);
 	}
+	/* It looks every second, and a run has files of its own: only a stopped one has none. */
+	ck_assert_ok(fx_test_controller_stop(&env.source, &err), &err);
 	ck_assert_int_eq(count_files(env.storage, "*.tmp-*"), 0);
 	ck_assert_int_le(count_files(env.storage, "*.tar.gz"), ARTIFACTS_MAX);
 	ck_assert_int_le(count_files(env.storage, "*.lock"), ARTIFACTS_MAX);
