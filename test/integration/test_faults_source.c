@@ -167,7 +167,9 @@ START_TEST(bad_peers)
 	        {"s503", "!/503/app.git", NULL, "GitOperationFailed", "503", false},
 	        {"loop", "!/loop/app.git", NULL, "GitOperationFailed", "redirect", false},
 	        {"badpkt", "!/badpkt/app.git", NULL, "GitOperationFailed", "invalid pkt-len", false},
-	        {"endless", "!/endless/app.git", NULL, "GitOperationFailed", "more than", false},
+	        /* A million references take their time under a sanitizer. */
+	        {"endless", "!/endless/app.git", "  timeout: 50s\n", "GitOperationFailed", "more than",
+	                false},
 	        {"cut", "!/cut/app.git", "  ref: {branch: main}\n", "GitOperationFailed", "transfer closed",
 	                false},
 	        {"corrupt", "!/corrupt/app.git", "  ref: {branch: main}\n", "GitOperationFailed",
