@@ -281,9 +281,9 @@ static void take_event(void *arg, struct fx_server_request *r)
 	} else if (event && type && strcmp(type, "application/json") == 0) {
 		json_array_append(posts, event);
 	}
+	json_decref(event); /* the count is shared with whoever found it */
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
-	json_decref(event);
 	fx_server_replyf(r, status, "\n");
 }
 
