@@ -127,14 +127,24 @@ static void print_level(struct fx_render *x, const struct fx_frame *f, struct fx
 	(void)x;
 }
 
-static void print_levels(struct fx_render *x, const struct fx_frame *f, struct fx_text *out, bool lines)
+/* From the outermost level in. The stack may be what has ended: no recursion. */
+static void print_levels(
+        struct fx_render *x, const struct fx_frame *innermost, struct fx_text *out, bool lines)
 {
-	if (!f)
-		return;
-	print_levels(x, f->parent, out, lines);
-	print_level(x, f, out, lines);
-	if (f->prefix)
-		fx_text_str(out, f->prefix);
+	size_t n = 0;
+	for (const struct fx_frame *f = innermost; f; f = f->parent)
+		n++;
+	const struct fx_frame **levels = fx_render_alloc(x, n * sizeof(struct fx_frame *));
+	for (const struct fx_frame *f = innermost; f; f = f->parent)
+		levels[--n] = f;
+	for (size_t k = 0; levels[k] != innermost; k++) {
+		print_level(x, levels[k], out, lines);
+		if (levels[k]->prefix)
+			fx_text_str(out, levels[k]->prefix);
+	}
+	print_level(x, innermost, out, lines);
+	if (innermost->prefix)
+		fx_text_str(out, innermost->prefix);
 }
 
 static void make_error(struct fx_render *x, const char *msg)
