@@ -331,6 +331,36 @@ static int prune_stale(struct fx_ks_run *run, struct work *w, struct fx_error *f
 	return 0;
 }
 
+/* The subjects of one action in the lines of changes: "created: [A, B]". */
+static void add_group(const char *lines, const char *action, struct fx_buf *out)
+{
+	size_t action_len = strlen(action), count = 0;
+	for (const char *line = lines; *line;) {
+		size_t len = strcspn(line, "\n");
+		if (len > action_len + 1 && line[len - action_len - 1] == ' ' &&
+		        !strncmp(line + len - action_len, action, action_len)) {
+			if (count == 0)
+				fx_buf_addf(out, "%s%s: [", out->len ? "; " : "", action);
+			fx_buf_addf(out, "%s%.*s", count++ ? ", " : "", (int)(len - action_len - 1), line);
+		}
+		line += len + (line[len] == '\n');
+	}
+	if (count)
+		fx_buf_add_char(out, ']');
+}
+
+static void log_changes(struct fx_ks_run *run)
+{
+	fx_cleanup(fx_auto_buf) struct fx_buf text = FX_BUF_INIT;
+	if (fx_ks_gate(run->ks, FX_KS_GATE_GROUP_CHANGE_LOG)) {
+		add_group(fx_buf_str(&run->changes), fx_ssa_action_name(FX_SSA_CREATED), &text);
+		add_group(fx_buf_str(&run->changes), fx_ssa_action_name(FX_SSA_CONFIGURED), &text);
+	} else {
+		fx_buf_add(&text, fx_buf_str(&run->changes), run->changes.len);
+	}
+	fx_reconcile_logf(run->reconcile, FX_LOG_INFO, "server-side apply completed: %s", fx_buf_str(&text));
+}
+
 static void note_changes(struct fx_ks_run *run)
 {
 	struct fx_ks_state *s = run->state;
@@ -338,8 +368,7 @@ static void note_changes(struct fx_ks_run *run)
 	fx_ks_state_set_text(&s->changes, NULL);
 	if (!run->changes.len)
 		return;
-	fx_reconcile_logf(
-	        run->reconcile, FX_LOG_INFO, "server-side apply completed: %s", fx_buf_str(&run->changes));
+	log_changes(run);
 	fx_ks_event(run, FX_KS_INFO, run->artifact.revision, run->artifact.origin_revision, false, "%s",
 	        fx_buf_str(&run->changes));
 }
