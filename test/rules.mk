@@ -58,7 +58,7 @@ compare-charts: $(BUILD)/bin/helm-controller ## real helm ($$HELM) and ours on e
 # Clang's libFuzzer on the engine, FUZZ_SECONDS for each of the five targets. What it finds stays in
 # BUILD/fuzz/corpusN and is where the next run goes on.
 FUZZ_SECONDS ?= 600
-FUZZ_TARGETS ?= 1 2 3 4 5 11 12 13 14 15
+FUZZ_TARGETS ?= 1 2 3 4 5 11 12 13 14 15 21 22 23 24 25
 FUZZ_SAN := -fsanitize=address,undefined
 .PHONY: fuzz
 fuzz: ## run the libFuzzer targets (FUZZ_SECONDS=600 each)
@@ -66,6 +66,6 @@ fuzz: ## run the libFuzzer targets (FUZZ_SECONDS=600 each)
 	@test/fuzz/seeds.py $(BUILD)/fuzz test/conformance/kustomize $(wildcard ../shared/conformance/kustomize)
 	@test/fuzz/seeds_helm.py $(BUILD)/fuzz
 	@for t in $(FUZZ_TARGETS); do clang $(CPPFLAGS) $(PKG_CFLAGS) -std=gnu11 -O1 -g $(FUZZ_SAN) -fsanitize=fuzzer -DFX_FUZZ=$$t \
-		test/fuzz/fuzz_$$([ $$t -gt 10 ] && echo helm || echo engine).c $(BUILD)/fuzz/libflux.a -o $(BUILD)/fuzz/target$$t $(LDLIBS) && \
+		test/fuzz/fuzz_$$([ $$t -gt 20 ] && echo chart || { [ $$t -gt 10 ] && echo helm || echo engine; }).c $(BUILD)/fuzz/libflux.a -o $(BUILD)/fuzz/target$$t $(LDLIBS) && \
 	$(BUILD)/fuzz/target$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
 		-artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus$$t || exit 1; done

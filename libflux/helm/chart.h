@@ -50,6 +50,13 @@ struct fx_chart {
 int fx_chart_load(
         struct fx_arena *arena, const char *path, struct fx_chart **out, struct fx_error *err) fx_must_use;
 
+/* The same from the bytes of an archive, which are not needed afterwards, and from files with paths below the
+ * chart's folder, which must live as long as the chart. */
+int fx_chart_load_archive(struct fx_arena *arena, const char *data, size_t len, struct fx_chart **out,
+        struct fx_error *err) fx_must_use;
+int fx_chart_load_files(struct fx_arena *arena, const struct fx_chart_file *files, size_t n,
+        struct fx_chart **out, struct fx_error *err) fx_must_use;
+
 struct fx_chart_options {
 	const char *release, *ns;
 	int revision;

@@ -381,7 +381,9 @@ static struct fx_chart *build(
 }
 
 struct load_job {
-	const char *path;
+	const char *path, *data;
+	const struct fx_chart_file *files;
+	size_t len;
 	struct fx_chart *out;
 	struct loading loading;
 };
@@ -422,13 +424,51 @@ static void run_load(struct fx_render *x, void *arg)
 	job->out = build(x, &files, NULL, &job->loading);
 }
 
+static void run_load_archive(struct fx_render *x, void *arg)
+{
+	struct load_job *job = arg;
+	struct fx_chart_files files = {0};
+	read_archive(x, job->data, job->len, &files);
+	job->out = build(x, &files, NULL, &job->loading);
+}
+
+static void run_load_files(struct fx_render *x, void *arg)
+{
+	struct load_job *job = arg;
+	struct fx_chart_files files = {0};
+	for (size_t i = 0; i < job->len; i++)
+		add_file(x, &files, job->files[i].name, job->files[i].data, job->files[i].len,
+		        job->files[i].mod_time);
+	job->out = build(x, &files, NULL, &job->loading);
+}
+
+static int load(struct fx_arena *arena, struct load_job *job, void (*body)(struct fx_render *x, void *arg),
+        struct fx_chart **out, struct fx_error *err)
+{
+	int rc = fx_render_run(arena, NULL, body, job, err);
+	if (rc == 0)
+		*out = job->out;
+	else if (err && job->loading.where && err->code == FX_E_INVALID)
+		return fx_error_wrap(err, "%s", job->loading.where);
+	return rc;
+}
+
 int fx_chart_load(struct fx_arena *arena, const char *path, struct fx_chart **out, struct fx_error *err)
 {
 	struct load_job job = {.path = path};
-	int rc = fx_render_run(arena, NULL, run_load, &job, err);
-	if (rc == 0)
-		*out = job.out;
-	else if (err && job.loading.where && err->code == FX_E_INVALID)
-		return fx_error_wrap(err, "%s", job.loading.where);
-	return rc;
+	return load(arena, &job, run_load, out, err);
+}
+
+int fx_chart_load_archive(
+        struct fx_arena *arena, const char *data, size_t len, struct fx_chart **out, struct fx_error *err)
+{
+	struct load_job job = {.data = data, .len = len};
+	return load(arena, &job, run_load_archive, out, err);
+}
+
+int fx_chart_load_files(struct fx_arena *arena, const struct fx_chart_file *files, size_t n,
+        struct fx_chart **out, struct fx_error *err)
+{
+	struct load_job job = {.files = files, .len = n};
+	return load(arena, &job, run_load_files, out, err);
 }
