@@ -280,8 +280,12 @@ static int by_name(const void *a, const void *b)
 
 void fx_metrics_write(struct fx_metrics *metrics, struct fx_buf *out)
 {
-	/* Collectors set gauges, which takes the lock: run them before it is held. */
-	for (size_t i = 0; i < metrics->collector_count; i++)
+	/* Collectors set gauges, which takes the lock: run them before it is held. One may be added
+	 * meanwhile; those that are there stay where they are. */
+	pthread_mutex_lock(&metrics->lock);
+	size_t count = metrics->collector_count;
+	pthread_mutex_unlock(&metrics->lock);
+	for (size_t i = 0; i < count; i++)
 		metrics->collectors[i].fn(metrics->collectors[i].arg);
 	pthread_mutex_lock(&metrics->lock);
 	if (metrics->families.len)
