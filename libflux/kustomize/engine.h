@@ -220,6 +220,17 @@ struct fx_selector {
 
 struct fx_selector fx_selector_read(struct fx_build *b, const struct fx_node *n);
 const char *fx_selector_text(struct fx_build *b, const struct fx_selector *s);
+
+/* A selector's anchored expressions, NULL where it has none. */
+struct fx_patterns {
+	struct fx_pattern *group, *version, *kind, *name, *ns;
+};
+
+struct fx_patterns fx_patterns_new(struct fx_build *b, const struct fx_id *id);
+/* text fits re; re NULL: any text. */
+bool fx_pattern_fits(struct fx_build *b, const struct fx_pattern *re, const char *text);
+bool fx_patterns_fit_gvk(struct fx_build *b, const struct fx_patterns *p, const struct fx_gvk *gvk);
+
 void fx_resmap_select(
         struct fx_build *b, const struct fx_resmap *m, const struct fx_selector *s, struct fx_resmap *out);
 

@@ -289,45 +289,27 @@ static struct fx_node *source_value(struct fx_build *b, const struct fx_resmap *
 
 /* ---- targets ---- */
 
-struct select {
-	struct fx_pattern *group, *version, *kind, *name, *ns;
-	struct fx_label_selector *labels, *annotations;
-	bool has_id;
-};
-
-static struct fx_pattern *compile(struct fx_build *b, const char *pattern)
-{
-	return *pattern ? fx_pattern_new(b, pattern, true) : NULL;
-}
-
 struct compile_call {
 	const struct fx_node *node;
-	struct select *out;
+	struct fx_patterns *out;
 };
 
 static void compile_select(struct fx_build *b, void *arg)
 {
 	struct compile_call *c = arg;
-	const struct fx_node *n = c->node;
-	*c->out = (struct select){
-	        .group = compile(b, text_at(n, "group")),
-	        .version = compile(b, text_at(n, "version")),
-	        .kind = compile(b, text_at(n, "kind")),
-	        .name = compile(b, text_at(n, "name")),
-	        .ns = compile(b, text_at(n, "namespace")),
-	};
-	c->out->has_id = c->out->group || c->out->version || c->out->kind || c->out->name || c->out->ns;
+	struct fx_selector s = fx_selector_read(b, c->node);
+	*c->out = fx_patterns_new(b, &s.id);
 }
 
-static bool fits(struct fx_build *b, const struct fx_pattern *re, const char *text)
+static bool has_pattern(const struct fx_patterns *p)
 {
-	return !re || fx_pattern_match(b, re, text);
+	return p->group || p->version || p->kind || p->name || p->ns;
 }
 
-static bool id_fits(struct fx_build *b, const struct select *s, const struct fx_id *id)
+static bool id_fits(struct fx_build *b, const struct fx_patterns *p, const struct fx_id *id)
 {
-	return fits(b, s->group, id->gvk.group) && fits(b, s->version, id->gvk.version) &&
-	       fits(b, s->kind, id->gvk.kind) && fits(b, s->name, id->name) && fits(b, s->ns, id->ns);
+	return fx_patterns_fit_gvk(b, p, &id->gvk) && fx_pattern_fits(b, p->name, id->name) &&
+	       fx_pattern_fits(b, p->ns, id->ns);
 }
 
 static bool labels_fit(struct fx_build *b, const struct fx_node *selector, const struct fx_res *r)
@@ -344,8 +326,8 @@ static bool labels_fit(struct fx_build *b, const struct fx_node *selector, const
 
 struct target {
 	const struct fx_node *node, *options;
-	struct select select;
-	struct select *rejects;
+	struct fx_patterns select;
+	struct fx_patterns *rejects;
 	const struct fx_node *reject_nodes;
 	size_t n_rejects;
 	struct fx_texts paths;
@@ -364,7 +346,7 @@ static bool is_target(struct fx_build *b, const struct target *t, const struct f
 			return false;
 	}
 	for (size_t k = 0; k < t->n_rejects; k++)
-		for (size_t i = 0; t->rejects[k].has_id && i < n; i++)
+		for (size_t i = 0; has_pattern(&t->rejects[k]) && i < n; i++)
 			if (id_fits(b, &t->rejects[k], &ids[i]))
 				return false;
 	for (size_t i = 0; i < n; i++)

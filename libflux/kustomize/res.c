@@ -514,31 +514,49 @@ const char *fx_selector_text(struct fx_build *b, const struct fx_selector *s)
 	return fx_fmt(b, "%s:a=%s:l=%s", fx_id_text(b, &s->id), s->annotations, s->labels);
 }
 
-struct compiled {
-	struct fx_pattern *ns, *name, *group, *version, *kind;
-	struct fx_label_selector *annotations, *labels;
-};
-
 static struct fx_pattern *compile(struct fx_build *b, const char *pattern)
 {
 	return *pattern ? fx_pattern_new(b, pattern, true) : NULL;
 }
 
-static bool matches(struct fx_build *b, const struct fx_pattern *re, const char *text)
+struct fx_patterns fx_patterns_new(struct fx_build *b, const struct fx_id *id)
+{
+	return (struct fx_patterns){
+	        .group = compile(b, id->gvk.group),
+	        .version = compile(b, id->gvk.version),
+	        .kind = compile(b, id->gvk.kind),
+	        .name = compile(b, id->name),
+	        .ns = compile(b, id->ns),
+	};
+}
+
+bool fx_pattern_fits(struct fx_build *b, const struct fx_pattern *re, const char *text)
 {
 	return !re || fx_pattern_match(b, re, text);
 }
 
+bool fx_patterns_fit_gvk(struct fx_build *b, const struct fx_patterns *p, const struct fx_gvk *gvk)
+{
+	return fx_pattern_fits(b, p->kind, gvk->kind) && fx_pattern_fits(b, p->group, gvk->group) &&
+	       fx_pattern_fits(b, p->version, gvk->version);
+}
+
+struct compiled {
+	struct fx_patterns patterns;
+	struct fx_label_selector *annotations, *labels;
+};
+
 static bool selected(struct fx_build *b, const struct compiled *c, const struct fx_res *r)
 {
+	const struct fx_patterns *p = &c->patterns;
 	struct fx_id cur = fx_res_id(b, r);
-	if (!matches(b, c->kind, cur.gvk.kind) || !matches(b, c->group, cur.gvk.group) ||
-	        !matches(b, c->version, cur.gvk.version))
+	if (!fx_patterns_fit_gvk(b, p, &cur.gvk))
 		return false;
 	struct fx_id org = fx_res_original_id(b, r);
-	if (!matches(b, c->ns, fx_id_namespace(&org)) && !matches(b, c->ns, fx_id_namespace(&cur)))
+	if (!fx_pattern_fits(b, p->ns, fx_id_namespace(&org)) &&
+	        !fx_pattern_fits(b, p->ns, fx_id_namespace(&cur)))
 		return false;
-	if (!matches(b, c->name, org.name) && !matches(b, c->name, cur.name))
+	if (!fx_pattern_fits(b, p->name, org.name) && !fx_pattern_fits(b, p->name, cur.name))
 		return false;
 	if (c->labels && !fx_label_selector_match(c->labels, fx_node_get(meta_of(r), "labels")))
 		return false;
@@ -550,11 +568,7 @@ void fx_resmap_select(
         struct fx_build *b, const struct fx_resmap *m, const struct fx_selector *s, struct fx_resmap *out)
 {
 	struct compiled c = {
-	        .ns = compile(b, s->id.ns),
-	        .name = compile(b, s->id.name),
-	        .group = compile(b, s->id.gvk.group),
-	        .version = compile(b, s->id.gvk.version),
-	        .kind = compile(b, s->id.gvk.kind),
+	        .patterns = fx_patterns_new(b, &s->id),
 	        .labels = *s->labels ? fx_label_selector_new(b, s->labels) : NULL,
 	        .annotations = *s->annotations ? fx_label_selector_new(b, s->annotations) : NULL,
 	};

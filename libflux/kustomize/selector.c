@@ -8,7 +8,7 @@
 
 struct fx_object_selector {
 	struct fx_build b; /* what the expressions allocate with and throw to */
-	struct fx_pattern *group, *version, *kind, *name, *namespace_;
+	struct fx_patterns patterns;
 	struct fx_label_selector *labels, *annotations;
 };
 
@@ -19,23 +19,17 @@ static int report(const struct fx_build *b, struct fx_error *err)
 	return b->message ? fx_fail(err, b->code, "%s", b->message) : fx_fail_nomem(err);
 }
 
-/* A text of the target in the arena, NULL when it is not there or empty. */
-static const char *pattern(struct fx_build *b, const json_t *target, const char *key)
+/* A text of the target in the arena, "" when it is not there. */
+static const char *text_of(struct fx_build *b, const json_t *target, const char *key)
 {
 	const char *text = json_string_value(json_object_get(target, key));
-	return text && *text ? fx_fmt(b, "%s", text) : NULL;
-}
-
-static struct fx_pattern *regex(struct fx_build *b, const json_t *target, const char *key)
-{
-	const char *text = pattern(b, target, key);
-	return text ? fx_pattern_new(b, text, true) : NULL;
+	return text ? fx_fmt(b, "%s", text) : "";
 }
 
 static struct fx_label_selector *labels(struct fx_build *b, const json_t *target, const char *key)
 {
-	const char *text = pattern(b, target, key);
-	return text ? fx_label_selector_new(b, text) : NULL;
+	const char *text = text_of(b, target, key);
+	return *text ? fx_label_selector_new(b, text) : NULL;
 }
 
 int fx_object_selector_new(
@@ -51,21 +45,17 @@ int fx_object_selector_new(
 	s->b.top = &last;
 	if (setjmp(last.jump) != 0)
 		return report(&s->b, err);
-	s->group = regex(&s->b, target, "group");
-	s->version = regex(&s->b, target, "version");
-	s->kind = regex(&s->b, target, "kind");
-	s->name = regex(&s->b, target, "name");
-	s->namespace_ = regex(&s->b, target, "namespace");
+	struct fx_id id = {.gvk = {.group = text_of(&s->b, target, "group"),
+	                           .version = text_of(&s->b, target, "version"),
+	                           .kind = text_of(&s->b, target, "kind")},
+	        .name = text_of(&s->b, target, "name"),
+	        .ns = text_of(&s->b, target, "namespace")};
+	s->patterns = fx_patterns_new(&s->b, &id);
 	s->labels = labels(&s->b, target, "labelSelector");
 	s->annotations = labels(&s->b, target, "annotationSelector");
 	s->b.top = NULL;
 	*out = s;
 	return 0;
-}
-
-static bool fits(struct fx_build *b, const struct fx_pattern *re, const char *text)
-{
-	return !re || fx_pattern_match(b, re, text ? text : "");
 }
 
 static bool has(struct fx_build *b, const struct fx_label_selector *s, const json_t *map)
@@ -84,10 +74,13 @@ static bool selects(struct fx_object_selector *s, const json_t *object)
 	const char *api = fx_json_str_at(object, "apiVersion");
 	const char *slash = api ? strrchr(api, '/') : NULL;
 	const char *group = slash ? fx_strn(b, api, (size_t)(slash - api)) : "";
-	return fits(b, s->kind, fx_json_str_at(object, "kind")) && fits(b, s->group, group) &&
-	       fits(b, s->version, slash ? slash + 1 : api) &&
-	       fits(b, s->namespace_, fx_json_str_at(object, "metadata", "namespace")) &&
-	       fits(b, s->name, fx_json_str_at(object, "metadata", "name")) &&
+	const char *kind = fx_json_str_at(object, "kind"), *name = fx_json_str_at(object, "metadata", "name");
+	const char *ns = fx_json_str_at(object, "metadata", "namespace");
+	const char *version = slash ? slash + 1 : api;
+	struct fx_gvk gvk = {.group = group, .version = version ? version : "", .kind = kind ? kind : ""};
+	return fx_patterns_fit_gvk(b, &s->patterns, &gvk) &&
+	       fx_pattern_fits(b, s->patterns.ns, ns ? ns : "") &&
+	       fx_pattern_fits(b, s->patterns.name, name ? name : "") &&
 	       has(b, s->labels, fx_json_at(object, "metadata", "labels")) &&
 	       has(b, s->annotations, fx_json_at(object, "metadata", "annotations"));
 }
