@@ -1,6 +1,7 @@
 /*
  * What strategic merge needs to know of Kubernetes' types: which lists are merged, and by which keys.
- * The built-in table is that of Kubernetes 1.21.2, the OpenAPI document inside kustomize 5.8. A custom
+ * The built-in table is that of Kubernetes 1.21.2, the OpenAPI document inside kustomize 5.8;
+ * schema_gen.py makes it. A custom
  * document is part of one build only and never changes the built-in table. Read-only after it was made: any
  * thread.
  */
@@ -40,10 +41,14 @@ static inline bool fx_schema_known(struct fx_schema_at at)
 /* Most merge keys of one list. */
 #define FX_SCHEMA_MAX_KEYS 4
 
+/* Where an object of this kind begins: the custom document's definition before the built-in one; nothing
+ * known when neither has it. */
 struct fx_schema_at fx_schema_kind(
         const struct fx_schema_set *set, const char *api_version, const char *kind);
+/* A field of the object at, references followed. */
 struct fx_schema_at fx_schema_field(
         const struct fx_schema_set *set, struct fx_schema_at at, const char *name);
+/* The elements of the list at. */
 struct fx_schema_at fx_schema_items(const struct fx_schema_set *set, struct fx_schema_at at);
 
 /* A list whose elements are merged. keys[i] are its merge keys, each a copy of at most 63 bytes; *n is 0 for

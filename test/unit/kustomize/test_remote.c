@@ -148,7 +148,6 @@ END_TEST
 START_TEST(repo_cycle_is_found)
 {
 	struct remote remote = {.asked = FX_BUF_INIT};
-	fx_auto(buf) struct fx_buf out = FX_BUF_INIT;
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
 	fx_auto(fs) struct fx_fs *fs = fx_fs_new_memory();
 	fx_auto(fs) struct fx_fs *checkout = fx_fs_new_memory();
