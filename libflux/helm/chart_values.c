@@ -285,7 +285,8 @@ static void enable(struct fx_render *x, struct fx_chart *c, struct fx_val v, con
 		}
 		c->nchildren = n;
 	}
-	/* Nothing left counts as no dependencies at all: their defaults are not folded into the parent then. */
+	/* Nothing left counts as no dependencies at all: their defaults are not folded into the parent then.
+	 */
 	c->deps = fx_v_len(kept) ? kept : fx_v_nil();
 	for (size_t i = 0; i < c->nchildren; i++) {
 		struct fx_text p = {.x = x};

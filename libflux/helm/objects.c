@@ -225,7 +225,8 @@ static struct fx_val version_set_method(struct fx_render *x, struct fx_val recv,
 	return fx_v_bool(false);
 }
 
-static struct fx_val kube_version_field(struct fx_render *x, struct fx_val recv, const char *name, bool *found)
+static struct fx_val kube_version_field(
+        struct fx_render *x, struct fx_val recv, const char *name, bool *found)
 {
 	const struct fx_kube_version *k = recv.obj;
 	*found = true;
