@@ -43,7 +43,6 @@ static struct fx_kube_path config_map(const char *name)
 static void write_as(const char *manager, const char *how, const char *name, json_t *object)
 {
 	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
-	fx_auto(json) json_t *owned = object;
 	const struct fx_kube_write_options options = {
 	        .field_manager = manager, .force = !strcmp(how, "Apply")};
 	const struct fx_kube_path path = config_map(name);
@@ -54,6 +53,7 @@ static void write_as(const char *manager, const char *how, const char *name, jso
 		rc = fx_kube_create(env.kube, &config_maps, object, &options, NULL, NULL, &err);
 	else
 		rc = fx_kube_patch(env.kube, &path, FX_KUBE_MERGE_PATCH, object, &options, NULL, NULL, &err);
+	json_decref(object);
 	ck_assert_ok(rc, &err);
 }
 
