@@ -72,7 +72,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench-helm CHART [RENDERS [THREADS]]\n");
 		return 2;
 	}
-	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
 	struct fx_templates *templates = fx_templates_new();
 	struct job jobs[THREADS_MAX];
 	pthread_t ids[THREADS_MAX];
