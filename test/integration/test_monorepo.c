@@ -204,8 +204,8 @@ static const json_t *find_item(const json_t *list, const char *key)
 	return NULL;
 }
 
-/* Clients built on Go types send these without being asked to. */
-static bool is_usual(const char *path)
+/* Clients built on Go types send these without being asked to: `spec: {}` of a Namespace among them. */
+static bool is_usual(const char *path, const json_t *below)
 {
 	static const char *const usual[] = {"/metadata/creationTimestamp", "/strategy", "/resources",
 	        "/protocol", "/status/loadBalancer", "/status"};
@@ -214,7 +214,7 @@ static bool is_usual(const char *path)
 		if (len >= end && strcmp(path + len - end, usual[i]) == 0)
 			return true;
 	}
-	return false;
+	return strcmp(path, "/spec") == 0 && json_object_size(below) == 0;
 }
 
 /* Whether a field was sent that is not in the desired object; path says which. */
@@ -229,7 +229,7 @@ static bool sent_more(const json_t *fields, const json_t *desired, char *path)
 		bool named = strncmp(key, "f:", 2) == 0;
 		const json_t *value = named ? json_object_get(desired, key + 2) : find_item(desired, key);
 		snprintf(path + end, PATH_MAX_BYTES - end, "/%s", named ? key + 2 : key);
-		if (!value && is_usual(path))
+		if (!value && is_usual(path, below))
 			continue;
 		if (!value || sent_more(below, value, path))
 			return true;
