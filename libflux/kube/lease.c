@@ -24,6 +24,7 @@ enum step {
 	CREATING,
 	UPDATING,
 	RELEASING,
+	REREADING, /* after a conflict of the release */
 };
 
 struct fx_lease {
@@ -298,6 +299,24 @@ static void end_release(struct fx_lease *lease)
 	pthread_mutex_unlock(&lease->lock);
 }
 
+/* The release was written or not. A renewal that was cut off may have reached the server, and then the
+ * release is refused for its old version: it is read again and released, if it still is ours. fx_lease_stop()
+ * bounds the wait. */
+static void go_on_releasing(struct fx_lease *lease, enum step step, int rc, json_t *object)
+{
+	fx_auto(json) json_t *released = NULL;
+	if (step == RELEASING && rc == -FX_E_CONFLICT &&
+	        send(lease, REREADING, "GET", lease->path, NULL, NULL) == 0)
+		return;
+	if (step == REREADING && rc == 0) {
+		observe(lease, object);
+		released = is_ours(lease) ? make_lease(lease, true) : NULL;
+		if (released && send(lease, RELEASING, "PUT", lease->path, released, NULL) == 0)
+			return;
+	}
+	end_release(lease);
+}
+
 /* The end of a request: what it means depends on the step. */
 static void on_done(void *arg, const struct fx_error *err)
 {
@@ -308,8 +327,8 @@ static void on_done(void *arg, const struct fx_error *err)
 	int rc = outcome(lease, err, &object, &failure);
 	lease->call = NULL;
 	lease->step = IDLE;
-	if (step == RELEASING) {
-		end_release(lease);
+	if (!lease->aborting && (step == RELEASING || step == REREADING)) {
+		go_on_releasing(lease, step, rc, object);
 		return;
 	}
 	if (lease->aborting || !lease->running)
