@@ -1,5 +1,6 @@
-/* What the tests of the shared runtime (test_runtime.c, test_flags.c) have in common: an app in Git with a
- * GitRepository and a Kustomization of its name, and a look at the metrics. `env` is that of env_main.h. */
+/* What the tests of the shared runtime (test_runtime.c, test_kustomization_process.c) have in common: an app
+ * in Git with a GitRepository and a Kustomization of its name, and a look at the metrics. `env` is that of
+ * env_main.h. */
 #ifndef FX_TEST_HOUSE_H
 #define FX_TEST_HOUSE_H
 

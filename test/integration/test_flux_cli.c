@@ -1,6 +1,6 @@
 /* The upstream flux command line on our controllers, unmodified: what it says and its exit status. Skipped
  * where it is not installed (by test/cluster/tools.sh, or at FLUX_BIN), and on the embedded API server. */
-#include "test/integration/env_main.h"
+#include "test/integration/tool.h"
 
 #include <unistd.h>
 
@@ -16,30 +16,6 @@ static const struct fx_test_file files[] = {
                            "metadata: {name: runner, namespace: default}\n"},
         {NULL, NULL}};
 
-/* Runs `flux ARGS` through a shell; standard error is part of what it says. */
-static int run(struct fx_buf *out, const char *format, ...)
-{
-	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
-	fx_auto(buf) struct fx_buf line = FX_BUF_INIT;
-	fx_autofree char *kubeconfig = NULL, *home = NULL;
-	int status = -1;
-	va_list ap;
-	fx_buf_addf(&line, "exec %s ", flux);
-	va_start(ap, format);
-	fx_buf_addv(&line, format, ap);
-	va_end(ap);
-	fx_buf_addf(&line, " 2>&1");
-	ck_assert_int_gt(asprintf(&kubeconfig, "KUBECONFIG=%s", env.kubeconfig), 0);
-	/* Its cache of discovery lies below HOME. */
-	ck_assert_int_gt(asprintf(&home, "HOME=%s", env.dir), 0);
-	const struct fx_test_command command = {
-	        .argv = (const char *const[]){"sh", "-c", fx_buf_str(&line), NULL},
-	        .env = (const char *const[]){kubeconfig, home, NULL},
-	        .timeout_ms = RUN_TIMEOUT_MS};
-	ck_assert_ok(fx_test_run(&command, out, &status, &err), &err);
-	return status;
-}
-
 /* Every part (NULL ends them) is in the text. */
 static void expect_parts(const struct fx_buf *text, const char *command, const char *const *parts)
 {
@@ -52,7 +28,7 @@ static void expect_parts(const struct fx_buf *text, const char *command, const c
 #define expect_flux(want_status, command, ...)                                                               \
 	do {                                                                                                 \
 		fx_auto(buf) struct fx_buf text_ = FX_BUF_INIT;                                              \
-		int status_ = run(&text_, "%s", (command));                                                  \
+		int status_ = run_tool(&text_, flux, RUN_TIMEOUT_MS, "%s", (command));                       \
 		ck_assert_msg(status_ == (want_status), "flux %s: status %d:\n%s", (command), status_,       \
 		        fx_buf_str(&text_));                                                                 \
 		expect_parts(&text_, (command), (const char *const[]){__VA_ARGS__, NULL});                   \

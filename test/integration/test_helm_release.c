@@ -1,6 +1,6 @@
 /* Release records between the real helm and ours, both ways, on a real API server. Skipped where helm is not
  * installed (in PATH, or at HELM_BIN) and on the embedded API server. */
-#include "test/integration/env_main.h"
+#include "test/integration/tool.h"
 
 #include "data/base64.h"
 #include "helm/release.h"
@@ -10,8 +10,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define RUN_TIMEOUT_MS 120000
 #define RECORD_MAX (4u * 1024 * 1024)
+
+#define RUN_TIMEOUT_MS 120000
 
 static const char *helm;
 
@@ -63,28 +64,6 @@ static char *chart_dir(void)
 		fclose(f);
 	}
 	return dir;
-}
-
-static int run(struct fx_buf *out, const char *format, ...)
-{
-	fx_auto(error) struct fx_error err = FX_ERROR_INIT;
-	fx_auto(buf) struct fx_buf line = FX_BUF_INIT;
-	fx_autofree char *kubeconfig = NULL, *home = NULL;
-	int status = -1;
-	va_list ap;
-	fx_buf_addf(&line, "exec %s ", helm);
-	va_start(ap, format);
-	fx_buf_addv(&line, format, ap);
-	va_end(ap);
-	fx_buf_addf(&line, " 2>&1");
-	ck_assert_int_gt(asprintf(&kubeconfig, "KUBECONFIG=%s", env.kubeconfig), 0);
-	ck_assert_int_gt(asprintf(&home, "HOME=%s", env.dir), 0);
-	const struct fx_test_command command = {
-	        .argv = (const char *const[]){"sh", "-c", fx_buf_str(&line), NULL},
-	        .env = (const char *const[]){kubeconfig, home, "TZ=UTC", NULL},
-	        .timeout_ms = RUN_TIMEOUT_MS};
-	ck_assert_ok(fx_test_run(&command, out, &status, &err), &err);
-	return status;
 }
 
 /* The record that helm wrote, as the API gives its Secret. */
@@ -161,7 +140,7 @@ START_TEST(records_of_helm_are_read_and_made)
 	fx_auto(buf) struct fx_buf ours_json = FX_BUF_INIT;
 	fx_autofree char *dir = chart_dir();
 	struct fx_release r, ours;
-	int status = run(&out,
+	int status = run_tool(&out, helm, RUN_TIMEOUT_MS,
 	        "install theirs %s -n default --set name=given,add=5,deep.x=null --labels team=blue "
 	        "--description 'first & <best>'",
 	        dir);
@@ -219,7 +198,7 @@ START_TEST(records_of_ours_are_read_by_helm)
 	ck_assert_ok(fx_test_kubectl(&env.cluster, text, NULL, &err, "create", "-f", "-"), &err);
 	for (size_t i = 0; i < FX_COUNT(asks); i++) {
 		fx_auto(buf) struct fx_buf out = FX_BUF_INIT;
-		int status = run(&out, "%s", asks[i][0]);
+		int status = run_tool(&out, helm, RUN_TIMEOUT_MS, "%s", asks[i][0]);
 		ck_assert_msg(status == 0 && strstr(fx_buf_str(&out), asks[i][1]),
 		        "helm %s: status %d, no '%s' in:\n%s", asks[i][0], status, asks[i][1],
 		        fx_buf_str(&out));
